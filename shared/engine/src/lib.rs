@@ -1,1 +1,6 @@
-//! engine
+//! When and in which order: pull, plan, apply, dispatch and report over ports in our own words.
+//!
+//! Reaches no AWS, no HTTP and no clock: the world comes in through [`ports`].
+#![expect(async_fn_in_trait, reason = "the ports are used by generic code in one thread; nothing needs Send")]
+
+pub mod ports;
