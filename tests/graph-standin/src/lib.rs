@@ -1,1 +1,39 @@
-//! standin
+//! A local Microsoft Graph and Entra sign-in.
+mod answer;
+mod application;
+mod call;
+mod change;
+mod clock;
+mod company;
+mod control;
+mod cursor;
+mod delta;
+mod demo;
+mod directory;
+mod errors;
+mod faults;
+mod graph;
+mod lists;
+mod passwords;
+mod person;
+mod properties;
+mod requests;
+mod round;
+mod server;
+mod settings;
+mod sign_in;
+mod sign_in_errors;
+mod standin;
+mod token;
+mod world;
+
+pub use application::{Application, ClientSecret};
+pub use change::{Change, Refusal};
+pub use company::company;
+pub use demo::{CONTOSO, Demo, FABRIKAM, NORTHWIND, demo};
+pub use directory::{Cloud, Directory, MemberKind, Properties};
+pub use faults::{Fault, Match, Rule};
+pub use person::{distribution_list, person, security_group};
+pub use requests::{About, Request};
+pub use settings::Settings;
+pub use standin::Standin;
