@@ -3,18 +3,29 @@
 //! Pure: no I/O, no clock, no log, no cloud. Time comes in as an argument.
 
 mod address;
+mod change;
 mod entra;
+pub mod facts;
 mod failure;
+mod held;
 mod id;
+mod mailbox;
 mod objects;
+pub mod scope;
 mod settings;
+pub mod settle;
+pub mod unit;
 
 pub use address::{Address, BadAddress, Domain};
+pub use change::{Category, Change, Field, Outcome, SkipReason, Skipped};
 pub use entra::{EntraGroup, EntraUser, GroupTold, MemberKind, Observed, Removal, Told, UserTold};
 pub use failure::{Code, Failure, Microsoft};
+pub use held::Held;
 pub use id::{BadId, Kind, ObjectId, PerKind, RunId, TenantId};
+pub use mailbox::Mailbox;
 pub use objects::{Addresses, Group, GroupKind, ManagedBy, Profile, User, UserType};
 pub use settings::{
     BlockedSignIn, Brake, Cloud, Credential, CredentialKind, Days, DomainKind, Frequency, Guid, Hour, NewUserRole, Percent,
     RegisteredDomain, ReportTime, Settings, TimeZone,
 };
+pub use unit::{Candidate, Entra, Planned, Rules, Verdict};
