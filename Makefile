@@ -1,0 +1,93 @@
+# `make` prints the targets. What they do beyond a line or two is in infra/; infra/README.md lists their variables.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+LOCAL_DIR ?= .local
+TOOLS     := .local/tools/bin
+export LOCAL_DIR
+export STACK_ENV = $(abspath $(LOCAL_DIR)/stack.env)
+
+.PHONY: help
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- On this machine ----
+
+.PHONY: up down run test check bench
+up: ## start local AWS and deploy the stack to it; again after a change
+	@infra/local/up
+
+down: ## stop what `make up` started
+	@infra/local/down
+
+run: up ## up, then one whole cycle over the demo tenants, shown
+	@cargo run -q -p tests --bin demo
+
+bench: up ## measure the deployed stack
+	@cargo run -q -p tests --bin bench
+
+# The tests have a stack of their own, beside a running one.
+test: export LOCAL_DIR = .local/test
+test: export AWS_PORT ?= 4666
+test: export SCHEDULES = DISABLED
+test: export GRAPH_ENDPOINT =
+test: export LOGIN_ENDPOINT =
+test: ## every test; nothing has to run before it
+	@trap infra/local/down EXIT; infra/local/up; cargo test --workspace
+
+check: ## format, lints, template, scripts
+	@source infra/local/common.sh; venv tools
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(TOOLS)/cfn-lint infra/template.yaml
+	$(TOOLS)/shellcheck -x infra/build infra/deploy infra/invoke infra/local/up infra/local/down .ci/run
+
+# ---- In an account ----
+
+.PHONY: build deploy
+build: ## the binaries for Lambda (ARCH=arm64 or x86_64)
+	@infra/build
+
+deploy: build ## BUCKET=… MAIL_FROM=… OPERATOR_MAIL=… [STAGE=…] [STACK=…] [PARAMETERS="Key=value …"]
+	@infra/deploy
+
+# ---- Operating: on the local stack, or wherever STACK_ENV and the AWS variables point ----
+
+.PHONY: invoke tenants tenant sync preview apply release undo explain dispatch report roll-up
+invoke: ## FUNCTION=Admin EVENT='{"action": "list_tenants"}'
+	@infra/invoke $(FUNCTION) '$(EVENT)'
+
+tenants: ## all tenants
+	@infra/invoke Admin '{"action": "list_tenants"}'
+
+tenant: ## TENANT=contoso: its settings and the state of its connection
+	@infra/invoke Admin '{"action": "get_tenant", "tenant": "$(TENANT)"}'
+
+sync: ## TENANT=contoso: what the schedule does
+	@infra/invoke Sync '{"action": "sync", "tenant": "$(TENANT)"}'
+
+preview: ## TENANT=contoso: plan, and change nothing
+	@infra/invoke Sync '{"action": "preview", "tenant": "$(TENANT)"}'
+
+apply: ## TENANT=contoso RUN=…: carry out that plan
+	@infra/invoke Sync '{"action": "apply", "tenant": "$(TENANT)", "run": "$(RUN)"}'
+
+release: ## TENANT=contoso RUN=…: carry out what the brake held
+	@infra/invoke Sync '{"action": "release", "tenant": "$(TENANT)", "run": "$(RUN)"}'
+
+undo: ## TENANT=contoso RUN=…: plan the inverse of that run
+	@infra/invoke Sync '{"action": "undo", "tenant": "$(TENANT)", "run": "$(RUN)"}'
+
+explain: ## TENANT=contoso ADDRESS=ann@contoso.com: the way of one address through the rules
+	@infra/invoke Sync '{"action": "explain", "tenant": "$(TENANT)", "address": "$(ADDRESS)"}'
+
+dispatch: ## queue the tenants that are due
+	@infra/invoke Dispatch '{}'
+
+report: ## TENANT=contoso [DATE=2026-11-22]: the day's report, shown and not sent
+	@infra/invoke Report '{"tenant": "$(TENANT)", "date": "$(or $(DATE),$(shell date -u +%F))", "preview": true}'
+
+roll-up: ## [DATE=2026-11-22]: the operator's roll-up, shown and not sent
+	@infra/invoke Report '{"date": "$(or $(DATE),$(shell date -u +%F))", "preview": true}'
