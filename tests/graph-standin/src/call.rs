@@ -95,9 +95,12 @@ fn decode(text: &str) -> String {
 #[test]
 fn reads_escapes_and_leaves_broken_ones() {
     assert_eq!(decode("a%23EXT%23%40b%zz%4"), "a#EXT#@b%zz%4");
-    assert_eq!(pairs("a=1+2&%24select=id%2cmail&b"), [
-        ("a".to_owned(), "1 2".to_owned()),
-        ("$select".to_owned(), "id,mail".to_owned()),
-        ("b".to_owned(), String::new()),
-    ]);
+    assert_eq!(
+        pairs("a=1+2&%24select=id%2cmail&b"),
+        [
+            ("a".to_owned(), "1 2".to_owned()),
+            ("$select".to_owned(), "id,mail".to_owned()),
+            ("b".to_owned(), String::new()),
+        ]
+    );
 }

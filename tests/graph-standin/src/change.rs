@@ -14,27 +14,55 @@ use crate::{
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the names say it; null as a property's value clears it")]
 pub enum Change {
-    CreateUser { id: Option<Uuid>, properties: Properties },
-    UpdateUser { user: String, properties: Properties },
+    CreateUser {
+        id: Option<Uuid>,
+        properties: Properties,
+    },
+    UpdateUser {
+        user: String,
+        properties: Properties,
+    },
     /// To deleted items, from where it can be restored. It keeps its memberships, and groups say nothing.
-    DeleteUser { user: String },
+    DeleteUser {
+        user: String,
+    },
     /// For good, from wherever it is.
-    PurgeUser { user: String },
-    RestoreUser { user: String },
+    PurgeUser {
+        user: String,
+    },
+    RestoreUser {
+        user: String,
+    },
     CreateGroup {
         id: Option<Uuid>,
         properties: Properties,
         #[serde(default)]
         members: Vec<String>,
     },
-    UpdateGroup { group: String, properties: Properties },
+    UpdateGroup {
+        group: String,
+        properties: Properties,
+    },
     /// A distribution list is gone at once; other groups go to deleted items.
-    DeleteGroup { group: String },
-    PurgeGroup { group: String },
-    RestoreGroup { group: String },
+    DeleteGroup {
+        group: String,
+    },
+    PurgeGroup {
+        group: String,
+    },
+    RestoreGroup {
+        group: String,
+    },
     /// `kind` is needed for members that are neither a user nor a group of the directory.
-    AddMember { group: String, member: String, kind: Option<MemberKind> },
-    RemoveMember { group: String, member: String },
+    AddMember {
+        group: String,
+        member: String,
+        kind: Option<MemberKind>,
+    },
+    RemoveMember {
+        group: String,
+        member: String,
+    },
     /// Change what is given of the application with this client id (of the first one without).
     SetApplication {
         client_id: Option<Uuid>,
@@ -43,9 +71,13 @@ pub enum Change {
         secrets: Option<Vec<ClientSecret>>,
     },
     /// Register one more application, or put it in the place of the one with the same client id.
-    PutApplication { application: Application },
+    PutApplication {
+        application: Application,
+    },
     /// Bind the directory to one cloud, or to none.
-    SetCloud { cloud: Option<Cloud> },
+    SetCloud {
+        cloud: Option<Cloud>,
+    },
     /// From now on every delta token that was handed out is answered with `syncStateNotFound`.
     ExpireDeltaTokens,
 }

@@ -54,7 +54,8 @@ pub fn company(users: usize, groups: usize, seed: u64) -> Directory {
     let mut earlier: Option<Uuid> = None;
     for number in 0..groups {
         let id = id_of(id, (users + number) as u64);
-        let mut members: Vec<_> = pick(number, &people, &mut random).into_iter().map(|id| (id, MemberKind::User)).collect();
+        let mut members: Vec<_> =
+            pick(number, &people, &mut random).into_iter().map(|id| (id, MemberKind::User)).collect();
         members.extend(earlier.filter(|_| number % 10 == 9).map(|group| (group, MemberKind::Group)));
         directory.seed_group(id, &team(number, &domain), &members);
         earlier = Some(id);

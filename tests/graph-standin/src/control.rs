@@ -55,9 +55,7 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
             world.rules.clear();
             Ok(json!({ "faults": [] }))
         }
-        ("GET", ["requests"]) => {
-            Ok(json!({ "counters": counters(&world.requests), "requests": world.requests }))
-        }
+        ("GET", ["requests"]) => Ok(json!({ "counters": counters(&world.requests), "requests": world.requests })),
         ("DELETE", ["requests"]) => {
             world.requests.clear();
             Ok(json!({ "counters": counters(&world.requests), "requests": [] }))

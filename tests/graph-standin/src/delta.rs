@@ -15,12 +15,7 @@ use crate::{
 };
 
 /// Answer one page of a round.
-pub(crate) fn page(
-    directory: &Directory,
-    kind: Kind,
-    call: &Call,
-    settings: &Settings,
-) -> Result<Answer, GraphError> {
+pub(crate) fn page(directory: &Directory, kind: Kind, call: &Call, settings: &Settings) -> Result<Answer, GraphError> {
     let cursor = start(directory, kind, call, settings)?;
     let preferences = call.header("prefer").unwrap_or_default().to_ascii_lowercase();
     let minimal = preferences.contains("return=minimal");
@@ -47,7 +42,7 @@ pub(crate) fn page(
     if minimal {
         answer = answer.header("preference-applied", "return=minimal");
     }
-    answer.again = Some(link(call, &Cursor { finished: false, ..cursor }));
+    answer.again = (!cursor.finished).then(|| link(call, &cursor));
     Ok(answer)
 }
 

@@ -197,7 +197,8 @@ fn fabrikam() -> Directory {
     group(&mut directory, FABRIKAM, 102, &office, &[1, 4, 8, 20, 101]);
     let labs = Team::new(TeamKind::Distribution, "Labs", "labs", "fabrikam-labs.com");
     group(&mut directory, FABRIKAM, 103, &labs, &[4, 6]);
-    let no_address = Team { mail: None, proxy_addresses: Vec::new(), ..team(TeamKind::Distribution, "Old list", "old") };
+    let no_address =
+        Team { mail: None, proxy_addresses: Vec::new(), ..team(TeamKind::Distribution, "Old list", "old") };
     group(&mut directory, FABRIKAM, 104, &no_address, &[1]);
     let everybody = Team {
         group_types: vec!["Unified", "DynamicMembership"],

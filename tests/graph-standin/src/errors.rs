@@ -49,9 +49,8 @@ impl GraphError {
     }
 
     pub(crate) fn not_found(id: &str) -> Self {
-        let message = format!(
-            "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
-        );
+        let message =
+            format!("Resource '{id}' does not exist or one of its queried reference-property objects are not present.");
         Self::new(404, "Request_ResourceNotFound", message)
     }
 

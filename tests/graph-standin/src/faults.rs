@@ -221,7 +221,8 @@ impl Fault {
                 GraphError::sync_state_gone(*status, code, first_round(call, kind))
             }
             Self::NotJson => {
-                let html = "<!DOCTYPE html>\n<html><body><h1>Our services aren't available right now</h1></body></html>";
+                let html =
+                    "<!DOCTYPE html>\n<html><body><h1>Our services aren't available right now</h1></body></html>";
                 return Some(
                     Answer::with(200, Body::Text(html.to_owned())).header("content-type", "text/html; charset=utf-8"),
                 );

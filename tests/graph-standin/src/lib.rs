@@ -1,4 +1,52 @@
-//! A local Microsoft Graph and Entra sign-in.
+//! A local Microsoft Graph and Entra sign-in, as a library and as a program, on 127.0.0.1 only.
+//!
+//! # As a library
+//!
+//! ```
+//! use graph_standin::{About, CONTOSO, Fault, Rule, Standin, demo};
+//!
+//! let standin = Standin::start(demo())?;
+//! let (graph, login) = (standin.graph_endpoint(), standin.login_endpoint());
+//! standin.delete_user(CONTOSO.name, "AdeleV@contoso.com")?;
+//! standin.fault(Rule::new(Fault::Cut).on(About::Groups).after(2));
+//! assert_eq!(standin.count(About::Token), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The stand-in has a thread and a runtime of its own and stops when dropped. [`demo`] are three companies, [`company`]
+//! makes one of any size, and [`Directory`] builds one by hand.
+//!
+//! # As a program
+//!
+//! `graph-standin [--port 8085] [--company USERS,GROUPS,SEED]…` serves the demo companies and says when it is ready.
+//!
+//! # Control addresses
+//!
+//! Bodies and answers are JSON. A tenant is named by short name, GUID or domain. Errors are `{"error": "…"}` with 400
+//! (not understood), 404 (no such thing) or 409 (not possible now).
+//!
+//! | address | body |
+//! |---|---|
+//! | `GET /_control` | none; the answer lists directories, applications and their demo secrets |
+//! | `POST /_control/{tenant}/changes` | one [`Change`] or a list: `[{"op": "update_user", "user": "AdeleV@contoso.com", "properties": {"mobilePhone": null}}]`; the answer is `{"ids": […]}` |
+//! | `POST /_control/companies` | `{"users": 10000, "groups": 200, "seed": 1}`: adds `company-1` |
+//! | `POST /_control/faults` | one [`Rule`] or a list: `{"match": {"kind": "users", "tenant": "contoso", "path": "delta"}, "after": 1, "times": 2, "fault": {"throttle": {"retry_after": "2"}}}` |
+//! | `GET`, `DELETE /_control/faults` | none; what is left of the rules |
+//! | `GET`, `DELETE /_control/requests` | none; `{"counters": {"total", "token", "users", "users_delta", …}, "requests": […]}` |
+//! | `GET`, `POST /_control/settings` | some of [`Settings`]: `{"page_size": 5}` |
+//! | `POST /_control/clock` | `{"now": "2026-11-22T10:00:00Z"}`, or `{"now": null}` to let it run |
+//! | `POST /_control/reset` | none; back to the beginning |
+//!
+//! Faults are `{"throttle": {"retry_after": "2"}}`, `{"status": {"code": 503, "body": {…}}}`, `{"aadsts": {"code": 53003}}`,
+//! `"expire_token"`, `"forbidden"`, `{"expire_delta": {"status": 410, "code": "syncStateNotFound"}}`, `"cut"`, `"not_json"`,
+//! `{"stall": {"milliseconds": 500}}`, `{"foreign_link": {"origin": "https://graph.example.net"}}`, `"loop"`, `"empty_page"`,
+//! `"wrong_types"` and `"garble"`.
+//!
+//! # What is believed of Graph
+//!
+//! Where Microsoft's words leave it open, a first round tells links to users in deleted items like any others, a restored
+//! object is told without its memberships, and an object that changes while pages are read is told again in the next round.
+
 mod answer;
 mod application;
 mod call;

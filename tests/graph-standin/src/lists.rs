@@ -50,8 +50,10 @@ pub(crate) fn count(directory: &Directory, kind: Kind, call: &Call) -> Result<An
 pub(crate) fn one(directory: &Directory, kind: Kind, id: &str, call: &Call) -> Result<Answer, GraphError> {
     let object = find(directory, kind, id)?;
     let wanted = call.parameter("$select");
-    let mailbox = kind == Kind::User && wanted.is_some_and(|names| names.split(',').any(|name| name == "mailboxSettings"));
-    let rest = wanted.map(|names| names.split(',').filter(|&name| name != "mailboxSettings").collect::<Vec<_>>().join(","));
+    let mailbox =
+        kind == Kind::User && wanted.is_some_and(|names| names.split(',').any(|name| name == "mailboxSettings"));
+    let rest =
+        wanted.map(|names| names.split(',').filter(|&name| name != "mailboxSettings").collect::<Vec<_>>().join(","));
     let select = Select::parse(kind, rest.as_deref())?;
     let mut body = shown(&select, kind, object);
     if mailbox {
@@ -181,7 +183,7 @@ fn page_link(directory: &Directory, kind: Kind, call: &Call, position: usize) ->
         finished: false,
     };
     let kept = call.query.iter().filter(|(name, _)| name != "$skiptoken");
-    let query: String = kept.map(|(name, value)| format!("{name}={value}&")).collect();
+    let query: String = kept.map(|(name, value)| format!("{name}={}&", value.replace(' ', "%20"))).collect();
     let nonce = uuid::Uuid::new_v4().as_u64_pair().0;
     format!("{}/{}?{query}$skiptoken={}", call.origin, call.segments.join("/"), cursor.encode(nonce))
 }

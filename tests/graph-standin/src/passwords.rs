@@ -14,7 +14,12 @@ use crate::{
 };
 
 /// `GET /applications(appId='…')` and `GET /applications/{id}`.
-pub(crate) fn read(directory: &Directory, segment: &str, key: Option<&str>, claims: &Claims) -> Result<Answer, GraphError> {
+pub(crate) fn read(
+    directory: &Directory,
+    segment: &str,
+    key: Option<&str>,
+    claims: &Claims,
+) -> Result<Answer, GraphError> {
     let application = directory.applications.iter().find(|one| is(one, segment, key));
     let reads_all = ["Application.Read.All", "Application.ReadWrite.All"];
     let own = claims.roles.contains("Application.ReadWrite.OwnedBy");

@@ -39,7 +39,12 @@ impl<'a> Round<'a> {
     }
 
     /// The objects of a page, and where the next page begins if this is not the last.
-    pub(crate) fn page(&self, cursor: &Cursor, settings: &Settings, size: usize) -> (Vec<Value>, Option<(usize, usize)>) {
+    pub(crate) fn page(
+        &self,
+        cursor: &Cursor,
+        settings: &Settings,
+        size: usize,
+    ) -> (Vec<Value>, Option<(usize, usize)>) {
         let (mut position, mut offset) = (cursor.position, cursor.offset);
         let mut links_left = settings.link_page_size.max(1);
         let mut value = Vec::new();

@@ -115,7 +115,8 @@ fn respond(answer: Answer, call: &Call) -> Response {
     if answer.cut {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length + 1));
     }
-    let ids = [("request-id", Some(call.request_id.to_string())), ("x-ms-request-id", Some(call.request_id.to_string()))];
+    let ids =
+        [("request-id", Some(call.request_id.to_string())), ("x-ms-request-id", Some(call.request_id.to_string()))];
     let client = ("client-request-id", call.client_request_id().map(str::to_owned));
     let own = answer.headers.into_iter().map(|(name, value)| (name, Some(value)));
     for (name, value) in ids.into_iter().chain([client]).chain(own) {

@@ -54,7 +54,8 @@ pub(crate) fn token(world: &World, authority: &str, call: &Call) -> Result<Answe
             return Err(SignInError::new(401, "invalid_client", 700_027, text));
         }
         (None, None) => {
-            let text = "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.";
+            let text =
+                "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.";
             return Err(SignInError::new(401, "invalid_client", 7_000_216, text));
         }
     }
@@ -87,7 +88,8 @@ fn find_directory<'a>(world: &'a World, authority: &str) -> Result<&'a Directory
         return Ok(directory);
     }
     if ["common", "organizations", "consumers"].contains(&authority) {
-        let text = "No tenant-identifying information found in either the request or implied by any provided credentials.";
+        let text =
+            "No tenant-identifying information found in either the request or implied by any provided credentials.";
         return Err(SignInError::new(400, "invalid_request", 50_059, text));
     }
     if Uuid::try_parse(authority).is_err() && !authority.contains('.') {
@@ -107,9 +109,8 @@ fn find_directory<'a>(world: &'a World, authority: &str) -> Result<&'a Directory
 fn find_root(scope: &str) -> Result<(&'static str, Cloud), SignInError> {
     let root = GRAPH_ROOTS.into_iter().find(|(root, _)| scope.strip_prefix(root) == Some("/.default"));
     root.ok_or_else(|| {
-        let text = format!(
-            "The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."
-        );
+        let text =
+            format!("The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid.");
         SignInError::new(400, "invalid_scope", 70_011, text)
     })
 }

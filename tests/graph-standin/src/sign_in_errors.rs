@@ -34,7 +34,9 @@ impl SignInError {
             700_024 => (401, "invalid_client", "Client assertion is not within its valid time range."),
             70_021 | 700_211 | 700_213 => (401, "invalid_client", "No matching federated identity record found."),
             90_002 => (400, "invalid_request", "Tenant not found."),
-            90_038 | 900_382 => (400, "invalid_request", "Confidential Client is not supported in Cross Cloud request."),
+            90_038 | 900_382 => {
+                (400, "invalid_request", "Confidential Client is not supported in Cross Cloud request.")
+            }
             65_001 | 650_056 | 500_011 => (400, "invalid_grant", "The administrator has not consented."),
             53_003 | 530_032 | 530_035 | 50_131 => {
                 (400, "invalid_grant", "Access has been blocked by Conditional Access policies.")

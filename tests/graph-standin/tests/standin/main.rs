@@ -1,0 +1,11 @@
+//! The stand-in against the words of Microsoft: what it must answer, over real HTTP.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what helpers of tests can't do without fails the test")]
+
+mod control;
+mod faults;
+mod members;
+mod reads;
+mod rounds;
+mod sign_in;
+mod support;

@@ -1,0 +1,94 @@
+//! Lists, counts and single objects.
+
+use graph_standin::{CONTOSO, Change, FABRIKAM, demo};
+use serde_json::{Value, json};
+
+use crate::support::{Reader, SCOPE, names};
+
+#[tokio::test]
+async fn lists_come_in_pages_and_can_be_counted() {
+    let reader = Reader::contoso().await;
+    let mut link = "users?$top=7&$select=displayName".to_owned();
+    let mut sizes = Vec::new();
+    loop {
+        let (_, page) = reader.get(&link).await;
+        sizes.push(page["value"].as_array().unwrap().len());
+        match page["@odata.nextLink"].as_str() {
+            Some(next) => link = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(sizes, [7, 7, 2]);
+    assert_eq!(reader.get("users?$top=1000").await.0, 400);
+    assert_eq!(reader.get("users?$skiptoken=old").await.1["error"]["code"], "Directory_ExpiredPageToken");
+
+    assert_eq!(reader.get("users/$count").await.0, 400);
+    for (link, count) in [("users/$count", "16"), ("groups/$count", "7")] {
+        let request = reader.client.get(reader.url(link)).bearer_auth(&reader.token);
+        let response = request.header("ConsistencyLevel", "eventual").send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/plain");
+        assert_eq!(response.text().await.unwrap(), count);
+    }
+}
+
+#[tokio::test]
+async fn one_object_by_id_or_name() {
+    let reader = Reader::of(FABRIKAM, demo()).await;
+    let (status, guest) = reader.get("users/jane_adventure-works.com%23EXT%23@fabrikam.onmicrosoft.com").await;
+    assert_eq!((status, &guest["displayName"]), (200, &json!("Jane Doe (Partner)")));
+    let (_, by_id) = reader.get(&format!("users/{}?$select=id,userType", guest["id"].as_str().unwrap())).await;
+    assert_eq!(by_id["userType"], "Guest");
+    let (_, kind) = reader.get("users/rainier@fabrikam.com/mailboxSettings/userPurpose").await;
+    assert_eq!(kind, json!({ "value": "room" }));
+    let (status, body) = reader.get("users/nobody@fabrikam.com").await;
+    assert_eq!((status, &body["error"]["code"]), (404, &json!("Request_ResourceNotFound")));
+    let (_, organization) = reader.get("organization").await;
+    assert_eq!(organization["value"][0]["verifiedDomains"][0]["name"], "fabrikam.com");
+    // Reading applications needs a permission that Fabrikam did not give.
+    let link = format!("applications(appId='{}')", FABRIKAM.application_id);
+    assert_eq!(reader.get(&link).await.0, 403);
+}
+
+#[tokio::test]
+async fn every_answer_says_which_request_it_answers() {
+    let reader = Reader::contoso().await;
+    let request = reader.client.get(reader.url("users")).bearer_auth(&reader.token);
+    let response = request.header("client-request-id", "mine").send().await.unwrap();
+    assert_eq!(response.headers()["client-request-id"], "mine");
+    assert_eq!(response.headers()["x-ms-resource-unit"], "2");
+    assert_eq!(response.headers()["request-id"].len(), 36);
+}
+
+#[tokio::test]
+async fn a_secret_can_be_read_added_used_and_removed() {
+    let mut reader = Reader::contoso().await;
+    let roles = ["Directory.Read.All", "Application.ReadWrite.OwnedBy"].map(str::to_owned);
+    let allow = Change::SetApplication { client_id: None, roles: Some(roles.into()), disabled: None, secrets: None };
+    reader.standin.change("contoso", allow).unwrap();
+    reader.sign_in(CONTOSO).await;
+    let link = format!("applications(appId='{}')", CONTOSO.application_id);
+    let (_, application) = reader.get(&link).await;
+    let old = &application["passwordCredentials"][0];
+    assert_eq!((&old["hint"], &old["endDateTime"]), (&json!("dem"), &json!("2030-01-31T10:00:00.0000000Z")));
+
+    let post = |action: &str, body: Value| {
+        let url = reader.url(&format!("{link}/{action}"));
+        reader.client.post(url).bearer_auth(&reader.token).json(&body).send()
+    };
+    let added = post("addPassword", json!({ "passwordCredential": { "displayName": "new" } })).await.unwrap();
+    let added: Value = added.json().await.unwrap();
+    let (id, new) = (CONTOSO.application_id.to_string(), added["secretText"].as_str().unwrap());
+    assert_eq!(reader.ask("contoso.com", &id, new, SCOPE).await.0, 200);
+    let removed = post("removePassword", json!({ "keyId": old["keyId"] })).await.unwrap();
+    assert_eq!(removed.status(), 204);
+    let (_, body) = reader.ask("contoso.com", &id, CONTOSO.client_secret, SCOPE).await;
+    assert_eq!(body["error_codes"][0], 7_000_215);
+}
+
+#[tokio::test]
+async fn names_arrive_as_hostile_as_they_are() {
+    let reader = Reader::of(FABRIKAM, demo()).await;
+    let (_, users) = reader.get("users?$select=displayName").await;
+    let all = names(users["value"].as_array().unwrap()).join("|");
+    assert!(all.contains("<script>") && all.contains('\u{7}') && all.contains('\u{202e}'), "{all}");
+}
