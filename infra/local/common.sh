@@ -39,7 +39,7 @@ start() {
   if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
     die "port $port is taken by another program; set AWS_PORT or GRAPH_PORT, or stop it"
   fi
-  setsid env -i PATH="$PATH" HOME="$HOME" "$@" >"$LOCAL_DIR/$name.log" 2>&1 </dev/null 9>&- &
+  setsid env -i PATH="$PATH" HOME="$LOCAL_DIR" "$@" >"$LOCAL_DIR/$name.log" 2>&1 </dev/null 9>&- &
   echo $! >"$LOCAL_DIR/$name.pid"
   for _ in {1..150}; do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
