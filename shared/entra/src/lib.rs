@@ -1,1 +1,23 @@
-//! entra
+//! Microsoft Entra ID, read through Microsoft Graph: implements [`engine::ports::Graph`].
+//!
+//! What is known of Microsoft is here and nowhere else: hosts, sign-in, pages, errors, and how long to wait.
+
+mod client;
+mod clouds;
+mod credential;
+mod endpoint;
+mod graph_errors;
+mod http;
+mod page;
+mod patience;
+mod retry_after;
+mod sentences;
+mod sign_in;
+mod sign_in_errors;
+mod token;
+
+#[cfg(test)]
+mod samples;
+
+pub use client::{Client, NotBuilt};
+pub use endpoint::BadEndpoint;
