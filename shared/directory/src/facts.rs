@@ -31,7 +31,7 @@ pub struct DailyFacts {
     /// Objects that failed and have not succeeded since, the oldest first.
     pub errors: Listed<OpenError>,
     /// Changes that wait for a person's word at the end of the day.
-    pub held: Option<Held>,
+    pub held: Option<HeldChanges>,
     /// The connection.
     pub connection: ConnectionFacts,
     /// The credential.
@@ -194,7 +194,7 @@ pub struct OpenError {
 
 /// Changes that were held back until a person releases them (rules 4.8 and 4.14). Each object counts once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct HeldChanges {
     /// Users to disable or delete.
     pub users: u64,
     /// Groups to delete.
@@ -426,7 +426,7 @@ pub struct Waiting {
     /// Which.
     pub tenant: Named,
     /// What is held.
-    pub held: Held,
+    pub held: HeldChanges,
 }
 
 /// A tenant that should have run and did not.

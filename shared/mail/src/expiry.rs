@@ -1,0 +1,162 @@
+//! The warning that a credential ends, has ended or is refused, and the word that all is well again (rule 6.4).
+
+use directory::{
+    CredentialKind,
+    facts::{ExpiryEvent, ExpiryFacts},
+};
+
+use crate::{
+    Rendered, escape,
+    page::{Block, Mood, Page, Section, Step, link},
+    words,
+};
+
+/// The warning of one credential.
+pub fn expiry(facts: &ExpiryFacts) -> Rendered {
+    let resolved = facts.event == ExpiryEvent::Resolved;
+    let verdict = verdict(facts);
+    let mut sections = Vec::new();
+    if !resolved {
+        sections.push(Section::new("What you must do", steps(facts)));
+        sections.push(Section::new("What stops, and what does not", effects(facts)));
+    }
+    sections.push(Section::new("The credential", credential(facts)));
+    let footer = if resolved {
+        "This ends the warnings about the credential that was replaced."
+    } else {
+        "Warnings come 60, 30, 14, 7, 3 and 1 days before the day and on it, then daily for a week, then weekly. Replacing \
+         the credential ends them."
+    };
+    let page = Page {
+        subject: format!("[Azure AD Credential] {} – {verdict}", words::tenant(&facts.tenant)),
+        kind: "Azure AD credential",
+        title: words::tenant_in_full(&facts.tenant),
+        date: facts.date.strftime("%A, %-d %B %Y").to_string(),
+        mood: if resolved { Mood::Ok } else { Mood::Attention },
+        headline: words::sentence(&verdict),
+        meaning: meaning(facts),
+        sections,
+        footer: vec![footer.to_owned()],
+    };
+    page.render()
+}
+
+/// The few words of the subject.
+fn verdict(facts: &ExpiryFacts) -> String {
+    let name = words::credential(facts.kind);
+    let days_left = facts.expiry.map(|expiry| expiry.days_left);
+    match (&facts.event, days_left) {
+        (ExpiryEvent::Expiring, Some(days)) | (ExpiryEvent::Expired, Some(days @ ..0)) => {
+            format!("{name} {}", words::expires(days))
+        }
+        (ExpiryEvent::Expiring, None) => format!("{name} expires soon"),
+        (ExpiryEvent::Expired, _) => format!("{name} expired"),
+        (ExpiryEvent::Refused(_), _) => format!("{name} refused"),
+        (ExpiryEvent::Resolved, _) => format!("resolved: {name} renewed"),
+    }
+}
+
+/// What it means, in a sentence or two.
+fn meaning(facts: &ExpiryFacts) -> String {
+    let on = facts.expiry.map(|expiry| words::day(expiry.on));
+    match (&facts.event, on) {
+        (ExpiryEvent::Expiring, _) if facts.renews_itself => {
+            "It is to be renewed by itself before that day. Should these warnings go on, renew it by hand.".to_owned()
+        }
+        (ExpiryEvent::Expiring, Some(on)) => format!("Renew it before {on}, and nothing is interrupted."),
+        (ExpiryEvent::Expiring, None) => "Renew it, and nothing is interrupted.".to_owned(),
+        (ExpiryEvent::Expired, Some(on)) => format!("It ended on {on}. {}", failed_runs(facts)),
+        (ExpiryEvent::Expired, None) => failed_runs(facts),
+        (ExpiryEvent::Refused(failure), _) => format!("{} {}", words::stopped(&failure.message), failed_runs(facts)),
+        (ExpiryEvent::Resolved, Some(on)) => format!("The new one works, and ends on {on}. There is nothing to do."),
+        (ExpiryEvent::Resolved, None) => "The new one works. There is nothing to do.".to_owned(),
+    }
+}
+
+fn failed_runs(facts: &ExpiryFacts) -> String {
+    match facts.failed_runs {
+        0 => "No run has failed because of it yet.".to_owned(),
+        runs => format!("{} failed since.", words::sentence(&words::many(runs, "run"))),
+    }
+}
+
+/// How to renew it, step by step.
+fn steps(facts: &ExpiryFacts) -> Vec<Block> {
+    let application = facts.application_name.as_deref().map(|name| format!("“{}”", escape::line(name, 100)));
+    let application = application.unwrap_or_else(|| escape::line(&facts.application_id, 64));
+    let open = format!("In Microsoft's portal, open App registrations, then the application {application}.");
+    let mut steps = match &facts.event {
+        ExpiryEvent::Refused(failure) if !failure.help.is_empty() => vec![words::stopped(&failure.help)],
+        _ => Vec::new(),
+    };
+    match facts.kind {
+        CredentialKind::Secret => steps.extend([
+            open,
+            "Under Certificates & secrets, Client secrets, add a new client secret. Note the day on which it ends.".to_owned(),
+            "Copy its Value at once: the portal shows it only now. (Not its Secret ID.)".to_owned(),
+            "Save the value as this tenant's new secret, with the day. It is tried before it replaces the old one.".to_owned(),
+            "When the mail “resolved” has come, delete the old secret in the portal.".to_owned(),
+        ]),
+        CredentialKind::Certificate => steps.extend([
+            "Make a new key and certificate.".to_owned(),
+            open,
+            "Under Certificates & secrets, Certificates, upload the certificate, without its key.".to_owned(),
+            "Save the PEM of key and certificate here. It is tried before it replaces the old one.".to_owned(),
+            "When the mail “resolved” has come, delete the old certificate in the portal.".to_owned(),
+        ]),
+        CredentialKind::Federated => steps.extend([
+            open,
+            "Under Certificates & secrets, Federated credentials, compare issuer, subject and audience with those that \
+             support names."
+                .to_owned(),
+            "Test the connection.".to_owned(),
+        ]),
+    }
+    let steps = steps.into_iter().map(|what| Step { what, how: String::new(), link: None }).collect();
+    let links = [
+        link("Open the application in Microsoft's portal", facts.portal.as_deref()),
+        link("Enter the new credential in the console", facts.console.as_deref()),
+    ];
+    [Block::Steps(steps)].into_iter().chain(links.into_iter().flatten()).collect()
+}
+
+fn effects(facts: &ExpiryFacts) -> Vec<Block> {
+    let (when, stop) = match facts.event {
+        ExpiryEvent::Expiring => ("From that day", "will stop"),
+        _ => ("Until it is renewed", "has stopped"),
+    };
+    vec![
+        Block::Words(format!(
+            "Synchronisation {stop}. {when}, users and aliases that are added or removed in Entra no longer arrive here, \
+             nor do new names and group members."
+        )),
+        Block::Words(
+            "Mail keeps flowing for existing users, who sign in as before. Nothing is disabled or deleted.".to_owned(),
+        ),
+    ]
+}
+
+fn credential(facts: &ExpiryFacts) -> Vec<Block> {
+    let application = match facts.application_name.as_deref().map(|name| escape::line(name, 100)) {
+        Some(name) => format!("{name} ({})", escape::line(&facts.application_id, 64)),
+        None => escape::line(&facts.application_id, 64),
+    };
+    let unknown = || "not known".to_owned();
+    let said = |text: &Option<String>| text.as_deref().map_or_else(unknown, |text| escape::line(text, 100));
+    let mut pairs = vec![
+        ("Application", application),
+        ("Kind", words::sentence(words::credential_in_full(facts.kind))),
+        ("Name", said(&facts.name)),
+        ("Key id", said(&facts.key_id)),
+    ];
+    if facts.kind == CredentialKind::Secret {
+        pairs.push(("Begins with", said(&facts.hint)));
+    }
+    if facts.kind != CredentialKind::Federated {
+        pairs.push(("Ends", facts.expiry.map_or_else(unknown, |expiry| words::expiry(&expiry))));
+    }
+    if let ExpiryEvent::Refused(failure) = &facts.event {
+        pairs.push(("For support", words::quote(failure)));
+    }
+    vec![Block::Pairs(pairs)]
+}
