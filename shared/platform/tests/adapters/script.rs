@@ -1,0 +1,121 @@
+//! AWS by script: answers in order, and what was asked. Nothing sleeps; the pauses are counted.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{
+    AsyncSleep, Credentials, SharedAsyncSleep, SharedCredentialsProvider, SharedHttpClient, Sleep,
+    StalledStreamProtectionConfig,
+    http::{HttpRequest, HttpResponse},
+};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        result::ConnectorError,
+    },
+    http::StatusCode,
+};
+use serde_json::Value;
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    /// An HTTP status and a body.
+    Http(u16, String),
+    /// The connection breaks after the request was sent.
+    Lost,
+}
+
+/// An answer that is fine.
+pub(crate) fn ok(body: &str) -> Answer {
+    Answer::Http(200, body.to_owned())
+}
+
+/// An answer that is an error of the JSON protocols.
+pub(crate) fn error(code: &str) -> Answer {
+    Answer::Http(400, format!(r#"{{"__type": "com.amazonaws#{code}", "message": "no luck for ann@contoso.com"}}"#))
+}
+
+/// What happens when the script is at its end: the last answer is given again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Script(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    answers: VecDeque<Answer>,
+    asked: Vec<(String, Value)>,
+    pauses: Vec<Duration>,
+}
+
+impl Script {
+    pub(crate) fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let answers = answers.into_iter().collect();
+        Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
+    }
+
+    /// The configuration of a client that talks to this script.
+    pub(crate) fn config(&self) -> SdkConfig {
+        let connector = SharedHttpConnector::new(self.clone());
+        let http: SharedHttpClient = http_client_fn(move |_, _| connector.clone());
+        config("http://script.invalid", http, SharedAsyncSleep::new(self.clone()))
+    }
+
+    /// The operations asked for, each with its body where that is JSON.
+    pub(crate) fn asked(&self) -> Vec<(String, Value)> {
+        self.0.lock().unwrap().asked.clone()
+    }
+
+    /// The names of the operations asked for.
+    pub(crate) fn operations(&self) -> Vec<String> {
+        self.asked().into_iter().map(|(operation, _)| operation).collect()
+    }
+
+    /// How often somebody waited before trying again. The SDK's own timeouts are longer.
+    pub(crate) fn pauses(&self) -> usize {
+        self.0.lock().unwrap().pauses.iter().filter(|pause| **pause < Duration::from_secs(4)).count()
+    }
+}
+
+impl HttpConnector for Script {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let mut state = self.0.lock().unwrap();
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let body = request.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+        state.asked.push((operation, body));
+        let last = state.answers.len() == 1;
+        let answer = if last { state.answers.front().cloned() } else { state.answers.pop_front() };
+        HttpConnectorFuture::ready(match answer {
+            Some(Answer::Http(status, body)) => {
+                Ok(HttpResponse::new(StatusCode::try_from(status).unwrap(), body.into()))
+            }
+            Some(Answer::Lost) | None => Err(ConnectorError::io("connection reset".into())),
+        })
+    }
+}
+
+impl AsyncSleep for Script {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        self.0.lock().unwrap().pauses.push(duration);
+        Sleep::new(std::future::ready(()))
+    }
+}
+
+/// A configuration with made-up credentials and no timeouts.
+pub(crate) fn config(endpoint: &str, http: SharedHttpClient, sleep: SharedAsyncSleep) -> SdkConfig {
+    let credentials = Credentials::new("id", "key", None, None, "tests");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint)
+        .http_client(http)
+        .sleep_impl(sleep)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(aws_config::timeout::TimeoutConfig::disabled())
+        .build()
+}
