@@ -8,7 +8,7 @@ venvs=.local # shared by all local stacks
 mkdir -p "$LOCAL_DIR" "$venvs"
 LOCAL_DIR=$(cd "$LOCAL_DIR" && pwd)
 
-say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+say() { printf '==> %s\n' "$*"; }
 die() {
   printf 'error: %s\n' "$*" >&2
   exit 1
