@@ -10,6 +10,8 @@ pub(crate) struct Answer {
     pub(crate) body: Body,
     /// Where this very page can be asked for again, under a link never used before.
     pub(crate) again: Option<String>,
+    /// The delta link with which the round will end.
+    pub(crate) end: Option<String>,
     /// The body stops halfway and the connection closes.
     pub(crate) cut: bool,
 }
@@ -35,7 +37,7 @@ impl Answer {
 
     /// Any status and body.
     pub(crate) fn with(status: u16, body: Body) -> Self {
-        Self { status, headers: Vec::new(), body, again: None, cut: false }
+        Self { status, headers: Vec::new(), body, again: None, end: None, cut: false }
     }
 
     /// The same answer with one more header.

@@ -24,7 +24,62 @@ pub struct Application {
     #[serde(default)]
     pub disabled: bool,
     /// Its client secrets.
+    #[serde(default)]
     pub secrets: Vec<ClientSecret>,
+    /// Certificates whose assertions are accepted.
+    #[serde(default)]
+    pub certificates: Vec<Certificate>,
+    /// Issuers whose assertions are accepted.
+    #[serde(default)]
+    pub federated: Vec<Federated>,
+}
+
+/// What may change about an application; what is left out stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the names are those of `Application`")]
+pub struct ApplicationChange {
+    /// Which one; the first without.
+    pub client_id: Option<Uuid>,
+    pub roles: Option<BTreeSet<String>>,
+    pub disabled: Option<bool>,
+    pub secrets: Option<Vec<ClientSecret>>,
+    pub certificates: Option<Vec<Certificate>>,
+    pub federated: Option<Vec<Federated>>,
+}
+
+/// The registration of a certificate: its thumbprint is enough, as no signature is checked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The portal's *Certificate ID*.
+    #[serde(default = "Uuid::new_v4")]
+    pub key_id: Uuid,
+    /// The portal's description.
+    #[serde(default)]
+    pub name: String,
+    /// As the assertion's header has it: `x5t#S256` or `x5t`.
+    pub thumbprint: String,
+    /// From when it is accepted.
+    #[serde(default = "long_ago")]
+    pub starts: Timestamp,
+    /// Until when it is accepted.
+    pub ends: Timestamp,
+}
+
+/// A federated identity credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Federated {
+    /// Exactly the assertion's `iss`.
+    pub issuer: String,
+    /// Exactly the assertion's `sub`.
+    pub subject: String,
+    /// The assertion's `aud`.
+    #[serde(default = "token_exchange")]
+    pub audience: String,
+}
+
+fn token_exchange() -> String {
+    "api://AzureADTokenExchange".to_owned()
 }
 
 /// A client secret. Its value is a demo value, so that it may be shown.
@@ -58,8 +113,40 @@ impl Application {
             "appId": self.client_id,
             "displayName": self.name,
             "signInAudience": "AzureADMyOrg",
-            "keyCredentials": [],
+            "keyCredentials": self.certificates.iter().map(Certificate::shown).collect::<Vec<_>>(),
             "passwordCredentials": self.secrets.iter().map(ClientSecret::shown).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Change what is given.
+    pub(crate) fn change(&mut self, change: ApplicationChange) {
+        let ApplicationChange { client_id: _, roles, disabled, secrets, certificates, federated } = change;
+        set(&mut self.roles, roles);
+        set(&mut self.disabled, disabled);
+        set(&mut self.secrets, secrets);
+        set(&mut self.certificates, certificates);
+        set(&mut self.federated, federated);
+    }
+}
+
+fn set<T>(old: &mut T, new: Option<T>) {
+    if let Some(new) = new {
+        *old = new;
+    }
+}
+
+impl Certificate {
+    /// One of `keyCredentials`.
+    fn shown(&self) -> Value {
+        json!({
+            "customKeyIdentifier": self.thumbprint,
+            "displayName": self.name,
+            "endDateTime": property_date(self.ends),
+            "key": null,
+            "keyId": self.key_id,
+            "startDateTime": property_date(self.starts),
+            "type": "AsymmetricX509Cert",
+            "usage": "Verify",
         })
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    application::{Application, ClientSecret},
+    application::{Application, ApplicationChange},
     directory::{Cloud, Directory, Entry, Kind, Life, Link, MemberKind, Properties, What},
 };
 
@@ -64,12 +64,7 @@ pub enum Change {
         member: String,
     },
     /// Change what is given of the application with this client id (of the first one without).
-    SetApplication {
-        client_id: Option<Uuid>,
-        roles: Option<Vec<String>>,
-        disabled: Option<bool>,
-        secrets: Option<Vec<ClientSecret>>,
-    },
+    SetApplication(ApplicationChange),
     /// Register one more application, or put it in the place of the one with the same client id.
     PutApplication {
         application: Application,
@@ -156,15 +151,11 @@ impl Directory {
                 let link = *known.ok_or(Refusal::NoObject("member", member))?;
                 self.link(&group, Link { past: true, ..link })
             }
-            Change::SetApplication { client_id, roles, disabled, secrets } => {
+            Change::SetApplication(change) => {
                 let mut all = self.applications.iter_mut();
-                let application = all.find(|application| client_id.is_none_or(|id| id == application.client_id));
+                let application = all.find(|one| change.client_id.is_none_or(|id| id == one.client_id));
                 let application = application.ok_or(Refusal::NoApplication)?;
-                if let Some(roles) = roles {
-                    application.roles = roles.into_iter().collect();
-                }
-                application.disabled = disabled.unwrap_or(application.disabled);
-                application.secrets = secrets.unwrap_or_else(|| application.secrets.clone());
+                application.change(change);
                 Ok(application.client_id)
             }
             Change::PutApplication { application } => {

@@ -30,7 +30,7 @@ const JOBS: [(&str, &str); 8] = [
     ("Analyst", "Operations"),
 ];
 
-/// Everybody, as far as one group can hold them.
+/// The largest group has no more members than this.
 const EVERYBODY: usize = 25_000;
 
 /// A company of `users` believable people and `groups` groups: everybody in the first, some in the others, now and then a
@@ -72,6 +72,8 @@ pub(crate) fn application(directory: Uuid, secret: &str, roles: &[&str]) -> Appl
         name: "Entra Sync".to_owned(),
         roles: roles.iter().map(|&role| role.to_owned()).collect(),
         disabled: false,
+        certificates: Vec::new(),
+        federated: Vec::new(),
         secrets: vec![ClientSecret {
             key_id: id_of(directory, u64::MAX - 2),
             name: "Entra Sync".to_owned(),

@@ -42,6 +42,7 @@ pub(crate) fn page(directory: &Directory, kind: Kind, call: &Call, settings: &Se
     if minimal {
         answer = answer.header("preference-applied", "return=minimal");
     }
+    answer.end = Some(link(call, &end(&cursor)));
     answer.again = (!cursor.finished).then(|| link(call, &cursor));
     Ok(answer)
 }

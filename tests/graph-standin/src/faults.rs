@@ -96,6 +96,10 @@ pub enum Fault {
     Loop,
     /// A page without objects, whose nextLink leads to the right page.
     EmptyPage,
+    /// The round is over without the objects of this page and those after it.
+    Nothing,
+    /// Every object of the page comes twice.
+    Twice,
     /// One object of the page has properties of the wrong types.
     WrongTypes,
     /// The JSON is not valid UTF-8 in one place.
@@ -232,6 +236,8 @@ impl Fault {
             | Self::ForeignLink { .. }
             | Self::Loop
             | Self::EmptyPage
+            | Self::Nothing
+            | Self::Twice
             | Self::WrongTypes
             | Self::Garble => return None,
         };
@@ -240,7 +246,7 @@ impl Fault {
 
     /// Bend the right answer.
     pub(crate) fn bend(&self, answer: &mut Answer, call: &Call) {
-        let again = answer.again.clone();
+        let (again, end) = (answer.again.clone(), answer.end.clone());
         match self {
             Self::Cut => answer.cut = true,
             Self::Garble => {
@@ -267,6 +273,19 @@ impl Fault {
                     if empty {
                         page.insert("value".to_owned(), json!([]));
                     }
+                }
+            }
+            Self::Nothing => {
+                if let (Some(Value::Object(page)), Some(end)) = (answer.value(), end) {
+                    page.remove("@odata.nextLink");
+                    page.insert("@odata.deltaLink".to_owned(), end.into());
+                    page.insert("value".to_owned(), json!([]));
+                }
+            }
+            Self::Twice => {
+                let page = answer.value().and_then(|value| value.get_mut("value"));
+                if let Some(Value::Array(objects)) = page {
+                    objects.extend_from_within(..);
                 }
             }
             Self::WrongTypes => {

@@ -40,7 +40,7 @@
 //! Faults are `{"throttle": {"retry_after": "2"}}`, `{"status": {"code": 503, "body": {…}}}`, `{"aadsts": {"code": 53003}}`,
 //! `"expire_token"`, `"forbidden"`, `{"expire_delta": {"status": 410, "code": "syncStateNotFound"}}`, `"cut"`, `"not_json"`,
 //! `{"stall": {"milliseconds": 500}}`, `{"foreign_link": {"origin": "https://graph.example.net"}}`, `"loop"`, `"empty_page"`,
-//! `"wrong_types"` and `"garble"`.
+//! `"nothing"`, `"twice"`, `"wrong_types"` and `"garble"`.
 //!
 //! # What is believed of Graph
 //!
@@ -49,6 +49,8 @@
 
 mod answer;
 mod application;
+mod assertion;
+mod batch;
 mod call;
 mod change;
 mod clock;
@@ -75,7 +77,7 @@ mod standin;
 mod token;
 mod world;
 
-pub use application::{Application, ClientSecret};
+pub use application::{Application, ApplicationChange, Certificate, ClientSecret, Federated};
 pub use change::{Change, Refusal};
 pub use company::company;
 pub use demo::{CONTOSO, Demo, FABRIKAM, NORTHWIND, demo};

@@ -21,11 +21,10 @@ pub(crate) fn read(
     claims: &Claims,
 ) -> Result<Answer, GraphError> {
     let application = directory.applications.iter().find(|one| is(one, segment, key));
-    let reads_all = ["Application.Read.All", "Application.ReadWrite.All"];
+    let all = ["Application.Read.All", "Application.ReadWrite.All"].iter().any(|role| claims.roles.contains(*role));
     let own = claims.roles.contains("Application.ReadWrite.OwnedBy");
-    if !reads_all.iter().any(|role| claims.roles.contains(*role))
-        && !(own && application.is_some_and(|one| one.client_id == claims.appid))
-    {
+    let allowed = all || own && application.is_some_and(|one| one.client_id == claims.appid);
+    if !allowed {
         return Err(GraphError::forbidden());
     }
     let application = application.ok_or_else(|| GraphError::not_found(key.unwrap_or(segment)))?;

@@ -15,6 +15,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
     answer::{Answer, Body},
+    batch,
     call::Call,
     control,
     errors::GraphError,
@@ -95,6 +96,7 @@ fn right(world: &mut World, call: &Call) -> Answer {
         [authority, "oauth2", "v2.0", "token"] => {
             sign_in::token(world, authority, call).unwrap_or_else(|error| error.answer(call))
         }
+        ["v1.0", "$batch"] => batch::answer(world, call).unwrap_or_else(|error| error.answer(call)),
         ["v1.0", ..] => graph::answer(world, call).unwrap_or_else(|error| error.answer(call)),
         _ => GraphError::new(404, "UnknownError", "").answer(call),
     }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::{
     answer::Answer,
     application::Application,
+    assertion,
     call::{Call, pairs},
     directory::{Cloud, Directory},
     sign_in_errors::SignInError,
@@ -49,9 +50,8 @@ pub(crate) fn token(world: &World, authority: &str, call: &Call) -> Result<Answe
     }
     match (field("client_secret"), field("client_assertion")) {
         (Some(secret), _) => check_secret(application, secret, call)?,
-        (None, Some(_)) => {
-            let text = "Client assertion contains an invalid signature. The key was not found.";
-            return Err(SignInError::new(401, "invalid_client", 700_027, text));
+        (None, Some(assertion)) => {
+            assertion::check(directory, application, field("client_assertion_type"), assertion, call)?;
         }
         (None, None) => {
             let text =

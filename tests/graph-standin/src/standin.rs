@@ -1,7 +1,7 @@
 //! The handle of a running stand-in: start, change, watch, stop.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex},
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     change::{Change, Refusal},
     control::counters,
-    directory::{Directory, Properties},
+    directory::{Directory, Kind, Properties},
     faults::Rule,
     requests::{About, Request},
     server::{Shared, lock, serve},
@@ -163,6 +163,16 @@ impl Standin {
         self.change(tenant, Change::DeleteGroup { group: group.to_string() })
     }
 
+    /// Delete a group for good.
+    pub fn purge_group(&self, tenant: &str, group: impl ToString) -> Result<Uuid, Refusal> {
+        self.change(tenant, Change::PurgeGroup { group: group.to_string() })
+    }
+
+    /// Restore a group from deleted items.
+    pub fn restore_group(&self, tenant: &str, group: impl ToString) -> Result<Uuid, Refusal> {
+        self.change(tenant, Change::RestoreGroup { group: group.to_string() })
+    }
+
     /// Add a user or group to a group.
     pub fn add_member(&self, tenant: &str, group: impl ToString, member: impl ToString) -> Result<Uuid, Refusal> {
         let (group, member) = (group.to_string(), member.to_string());
@@ -172,6 +182,40 @@ impl Standin {
     /// Remove a member from a group.
     pub fn remove_member(&self, tenant: &str, group: impl ToString, member: impl ToString) -> Result<Uuid, Refusal> {
         self.change(tenant, Change::RemoveMember { group: group.to_string(), member: member.to_string() })
+    }
+}
+
+/// What is true, to compare with what was read.
+impl Standin {
+    /// The id of a user by principal name, mail, nickname or display name.
+    pub fn user_id(&self, tenant: &str, user: &str) -> Option<Uuid> {
+        self.id(tenant, Kind::User, user)
+    }
+
+    /// The id of a group by mail, nickname or display name.
+    pub fn group_id(&self, tenant: &str, group: &str) -> Option<Uuid> {
+        self.id(tenant, Kind::Group, group)
+    }
+
+    /// Users that are not deleted, with their properties.
+    pub fn users(&self, tenant: &str) -> BTreeMap<Uuid, Properties> {
+        let world = lock(&self.world);
+        let users = world.directory(tenant).into_iter().flat_map(|directory| directory.users.here());
+        users.map(|(_, user)| (user.id, user.properties())).collect()
+    }
+
+    /// Groups that are not deleted, with their properties and those of their direct members that are not deleted.
+    pub fn groups(&self, tenant: &str) -> BTreeMap<Uuid, (Properties, BTreeSet<Uuid>)> {
+        let world = lock(&self.world);
+        let Some(directory) = world.directory(tenant) else { return BTreeMap::new() };
+        let members = |group| directory.members(group).map(|(link, _)| link.id).collect();
+        directory.groups.here().map(|(_, group)| (group.id, (group.properties(), members(group)))).collect()
+    }
+
+    fn id(&self, tenant: &str, kind: Kind, who: &str) -> Option<Uuid> {
+        let world = lock(&self.world);
+        let objects = world.directory(tenant)?.objects(kind);
+        objects.all.get(objects.find(who)?).map(|object| object.id)
     }
 }
 

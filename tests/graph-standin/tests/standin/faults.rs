@@ -105,3 +105,32 @@ async fn empty_pages_lose_nothing_and_loops_never_end() {
     let different: std::collections::BTreeSet<_> = links.iter().collect();
     assert_eq!(different.len(), links.len() - 1, "only the first link is asked twice");
 }
+
+#[tokio::test]
+async fn a_round_that_ends_too_early_and_one_that_repeats_itself() {
+    let reader = Reader::contoso().await;
+    reader.standin.settings(|settings| settings.page_size = 10);
+    reader.standin.fault(Rule::new(Fault::Nothing).after(1));
+    let (told, link) = reader.round(USERS).await;
+    assert_eq!(told.len(), 10);
+    assert!(reader.round(&link).await.0.is_empty());
+    reader.standin.fault(Rule::new(Fault::Twice));
+    let (told, _) = reader.round(USERS).await;
+    assert_eq!(told.len(), 26);
+    assert_eq!(told[0], told[10]);
+}
+
+#[tokio::test]
+async fn what_was_read_is_what_is_true() {
+    let reader = Reader::contoso().await;
+    let (told, _) = reader.round(GROUPS).await;
+    let truth = reader.standin.groups("contoso");
+    assert_eq!(told.len(), truth.len());
+    for group in told {
+        let (properties, members) = &truth[&group["id"].as_str().unwrap().parse().unwrap()];
+        assert_eq!(group["displayName"], properties["displayName"]);
+        assert_eq!(group["members@delta"].as_array().map(Vec::len), Some(members.len()));
+    }
+    let adele = reader.standin.user_id("contoso", "Adele Vance").unwrap();
+    assert_eq!(reader.standin.users("contoso")[&adele]["mail"], "AdeleV@contoso.com");
+}

@@ -1,6 +1,6 @@
 //! Lists, counts and single objects.
 
-use graph_standin::{CONTOSO, Change, FABRIKAM, demo};
+use graph_standin::{ApplicationChange, CONTOSO, Change, FABRIKAM, demo};
 use serde_json::{Value, json};
 
 use crate::support::{Reader, SCOPE, names};
@@ -63,7 +63,7 @@ async fn every_answer_says_which_request_it_answers() {
 async fn a_secret_can_be_read_added_used_and_removed() {
     let mut reader = Reader::contoso().await;
     let roles = ["Directory.Read.All", "Application.ReadWrite.OwnedBy"].map(str::to_owned);
-    let allow = Change::SetApplication { client_id: None, roles: Some(roles.into()), disabled: None, secrets: None };
+    let allow = Change::SetApplication(ApplicationChange { roles: Some(roles.into()), ..Default::default() });
     reader.standin.change("contoso", allow).unwrap();
     reader.sign_in(CONTOSO).await;
     let link = format!("applications(appId='{}')", CONTOSO.application_id);
@@ -91,4 +91,23 @@ async fn names_arrive_as_hostile_as_they_are() {
     let (_, users) = reader.get("users?$select=displayName").await;
     let all = names(users["value"].as_array().unwrap()).join("|");
     assert!(all.contains("<script>") && all.contains('\u{7}') && all.contains('\u{202e}'), "{all}");
+}
+
+#[tokio::test]
+async fn a_batch_answers_each_part_for_itself() {
+    let reader = Reader::of(FABRIKAM, demo()).await;
+    let purpose =
+        |id: &str, user: &str| json!({ "id": id, "method": "GET", "url": format!("/users/{user}/mailboxSettings") });
+    let count =
+        json!({ "id": "3", "method": "GET", "url": "users/$count", "headers": { "ConsistencyLevel": "eventual" } });
+    let parts = [purpose("1", "info@fabrikam.com"), purpose("2", "nobody@fabrikam.com"), count];
+    let post = |parts: &[Value]| {
+        let request = reader.client.post(reader.url("$batch")).bearer_auth(&reader.token);
+        request.json(&json!({ "requests": parts })).send()
+    };
+    let body: Value = post(&parts).await.unwrap().json().await.unwrap();
+    let statuses: Vec<_> = body["responses"].as_array().unwrap().iter().map(|part| part["status"].as_u64()).collect();
+    assert_eq!(statuses, [Some(200), Some(404), Some(200)], "{body}");
+    assert_eq!(body["responses"][0]["body"]["userPurpose"], "shared");
+    assert_eq!(post(&vec![parts[0].clone(); 21]).await.unwrap().status(), 400);
 }
