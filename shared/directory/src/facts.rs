@@ -6,7 +6,7 @@
 use jiff::civil::{Date, DateTime};
 use serde::{Deserialize, Serialize};
 
-use crate::{Cloud, CredentialKind, Failure, Kind, RunId, SkipReason, TenantId};
+use crate::{CredentialKind, Failure, Kind, RunId, SkipReason, TenantId};
 
 /// The most changes that a report lists (rule 6.3).
 pub const MOST_CHANGES: usize = 50;
@@ -344,8 +344,6 @@ pub struct ExpiryFacts {
     pub date: Date,
     /// What there is to say.
     pub event: ExpiryEvent,
-    /// The Microsoft cloud of the directory.
-    pub cloud: Cloud,
     /// The application's (client) id.
     pub application_id: String,
     /// The application's name, where Entra told.

@@ -1,15 +1,15 @@
 //! The Azure AD Summary report (rules 6.1 to 6.3).
 
-use std::collections::BTreeSet;
+mod to_do;
 
 use directory::{
-    Code, CredentialKind, Failure, Kind, SkipReason,
-    facts::{ChangeLine, CredentialState, DailyFacts, Did, FailedRun, HeldChanges, Light, MOST_CHANGES, Tally},
+    CredentialKind, Kind, SkipReason,
+    facts::{ChangeLine, CredentialState, DailyFacts, Did, FailedRun, Light, MOST_CHANGES, Tally},
 };
 
 use crate::{
     Rendered, escape,
-    page::{self, Block, Item, Mood, Page, Row, Section, Step, Table, link, safe_link},
+    page::{self, Block, Item, Mood, Page, Row, Section, Table},
     verdict::{self, Verdict, verdict},
     words,
 };
@@ -18,7 +18,7 @@ use crate::{
 pub fn daily(facts: &DailyFacts) -> Rendered {
     let Verdict { mood, words: verdict } = verdict(facts);
     let tenant = words::tenant(&facts.tenant);
-    let mut sections = vec![Section::new("What you must do", to_do(facts, mood))];
+    let mut sections = vec![Section::new("What you must do", to_do::to_do(facts, mood))];
     sections.extend(warnings(facts));
     sections.extend([
         Section::new("Runs", runs(facts)),
@@ -37,7 +37,7 @@ pub fn daily(facts: &DailyFacts) -> Rendered {
         title: words::tenant_in_full(&facts.tenant),
         date: format!("{} ({})", facts.date.strftime("%A, %-d %B %Y"), facts.time_zone),
         mood,
-        headline: words::sentence(&verdict),
+        headline: headline(mood, &verdict),
         meaning: meaning(facts, mood),
         sections,
         footer: vec![
@@ -49,153 +49,30 @@ pub fn daily(facts: &DailyFacts) -> Rendered {
     page.render()
 }
 
+/// The verdict in words.
+fn headline(mood: Mood, verdict: &str) -> String {
+    if mood == Mood::Ok { "All is well".to_owned() } else { words::sentence(verdict) }
+}
+
 /// What the verdict means, in a sentence or two.
 fn meaning(facts: &DailyFacts, mood: Mood) -> String {
-    let [added, updated, removed] = verdict::totals(facts);
-    let changed = added + updated + removed != 0;
-    let done = format!(
-        "{} added, {} updated, {} removed",
-        words::figure(added),
-        words::figure(updated),
-        words::figure(removed)
-    );
-    match mood {
-        Mood::Ok if facts.runs.started == 0 => "No run was due, and nothing waits for you.".to_owned(),
-        Mood::Ok if changed => "All is well: every run succeeded, and nothing waits for you.".to_owned(),
-        Mood::Ok => "All is well: every run succeeded, and there was nothing to change.".to_owned(),
-        Mood::Held if changed => format!("The rest was applied: {done}."),
-        Mood::Held => "Nothing else had to change.".to_owned(),
-        Mood::Attention if changed => format!("What could be done was done: {done}."),
-        Mood::Attention => "Nothing was changed.".to_owned(),
-    }
-}
-
-fn to_do(facts: &DailyFacts, mood: Mood) -> Vec<Block> {
-    let mut steps: Vec<Step> = facts.held.as_ref().and_then(|held| decide(facts, held)).into_iter().collect();
-    steps.extend(renew(facts));
-    steps.extend(mend(facts));
-    if verdict::nothing_ran(facts) && facts.credential.state != CredentialState::Configure {
-        let expected = words::many(facts.runs.expected, "run");
-        steps.push(Step {
-            what: format!("Ask support why nothing ran: {expected} expected, none started."),
-            how: "Until runs take place again, changes in Entra do not arrive here.".to_owned(),
-            link: None,
-        });
-    }
-    if facts.errors.total != 0 {
-        let (objects, them) = match facts.errors.total {
-            1 => ("the object that failed".to_owned(), "It is"),
-            many => (format!("the {} objects that failed", words::figure(many)), "They are"),
-        };
-        steps.push(Step {
-            what: format!("Look at {objects}, under “Unresolved errors”."),
-            how: format!("{them} tried again without you; most errors end once the object is put right in Entra."),
-            link: None,
-        });
-    }
-    let mut blocks = match (steps.is_empty(), mood) {
-        (false, _) => vec![Block::Steps(steps)],
-        (true, Mood::Ok) => vec![Block::Words("Nothing.".to_owned())],
-        (true, _) => vec![Block::Words("Nothing for now: what failed is tried again by itself.".to_owned())],
+    let totals = verdict::totals(facts);
+    let changed = totals.iter().any(|number| *number != 0);
+    let [added, updated, removed] = totals.map(words::figure);
+    let done = format!("{added} added, {updated} updated, {removed} removed");
+    let ran = match (facts.runs.started, facts.runs.succeeded) {
+        (0, _) => "No run was due",
+        (started, succeeded) if started == succeeded => "Every run succeeded",
+        _ => "No run failed",
     };
-    if mood != Mood::Ok {
-        blocks.extend(link("Open the console", facts.console.as_deref()));
+    match (mood, changed) {
+        (Mood::Ok, true) => format!("{ran}, and nothing waits for you: {done}."),
+        (Mood::Ok, false) => format!("{ran}, and there was nothing to change."),
+        (Mood::Held, true) => format!("The rest was applied: {done}."),
+        (Mood::Held, false) => "Nothing else was changed.".to_owned(),
+        (Mood::Attention, true) => format!("What could be done was done: {done}."),
+        (Mood::Attention, false) => "Nothing was changed.".to_owned(),
     }
-    blocks
-}
-
-/// Held changes: release them, or put things right (rules 4.8 and 4.14).
-fn decide(facts: &DailyFacts, held: &HeldChanges) -> Option<Step> {
-    let parts = [
-        (held.users, "user to disable or delete", "users to disable or delete"),
-        (held.groups, "group to delete", "groups to delete"),
-        (held.emptied, "group to empty", "groups to empty"),
-        (held.undone, "change that was undone here", "changes that were undone here"),
-    ];
-    let parts: Vec<_> = parts
-        .into_iter()
-        .filter(|(number, ..)| *number != 0)
-        .map(|(number, one, several)| format!("{} {}", words::figure(number), if number == 1 { one } else { several }))
-        .collect();
-    let one = held.users + held.groups + held.emptied + held.undone == 1;
-    let why = match (verdict::removals(held), held.undone) {
-        (0, _) => "Entra still asks for what was undone here, so it was not done again.",
-        (_, 0) => "These are more removals than the deletion brake lets through by itself.",
-        _ => {
-            "These are more removals than the deletion brake lets through by itself, and changes that were undone here."
-        }
-    };
-    (!parts.is_empty()).then(|| Step {
-        what: format!("Decide on what is held: {}.", words::list(&parts)),
-        how: format!(
-            "{why} If {} right, release run {}. If not, put it right in Entra, and the next run lets go of it. Waiting {}.",
-            if one { "it is" } else { "they are" },
-            held.run,
-            words::age(held.since, facts.date)
-        ),
-        link: None,
-    })
-}
-
-/// The credential, unless it works (rule 7.1).
-fn renew(facts: &DailyFacts) -> Option<Step> {
-    let name = words::credential_in_full(facts.credential.kind);
-    let when = facts.credential.expiry.map(|expiry| (words::day(expiry.on), words::in_days(expiry.days_left)));
-    let what = match (facts.credential.state, when) {
-        (CredentialState::Working, _) => return None,
-        (CredentialState::Configure, _) => "Connect the directory: no credential has been saved yet.".to_owned(),
-        (CredentialState::Refused, _) => format!("Replace the {name}: Entra refuses it."),
-        (CredentialState::Expired, Some((on, _))) => format!("Renew the {name}: it expired on {on}."),
-        (CredentialState::Expired, None) => format!("Renew the {name}: it has expired."),
-        (CredentialState::Expiring, Some((on, days))) => format!("Renew the {name}: it expires on {on}, {days}."),
-        (CredentialState::Expiring, None) => format!("Renew the {name}: it expires soon."),
-    };
-    let refusal = refusal(facts).map(|failure| format!("{} ", words::stopped(&failure.help))).unwrap_or_default();
-    Some(Step { what, how: format!("{refusal}{}", how_to_renew(facts.credential.kind)), link: None })
-}
-
-/// Why the credential is refused, as far as anybody said.
-fn refusal(facts: &DailyFacts) -> Option<&Failure> {
-    let failures = facts.runs.failures.iter().map(|run| &run.failure).chain(&facts.connection.error);
-    let refused = facts.credential.state == CredentialState::Refused;
-    failures.into_iter().find(|failure| refused && failure.code.refuses_credential())
-}
-
-/// Where in Microsoft's portal a credential is made, in one sentence.
-fn how_to_renew(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::Secret => {
-            "In the Microsoft Entra admin center, under App registrations, your application, Certificates & secrets, \
-             add a client secret; then save its Value (not its Secret ID) here."
-        }
-        CredentialKind::Certificate => {
-            "In the Microsoft Entra admin center, under App registrations, your application, Certificates & secrets, \
-             upload the new certificate; then save it with its key here."
-        }
-        CredentialKind::Federated => {
-            "In the Microsoft Entra admin center, under App registrations, your application, Certificates & secrets, \
-             compare the federated credential's issuer, subject and audience with those that support names."
-        }
-    }
-}
-
-/// Other reasons why runs or the check failed, each once. What passes by itself is nobody's task.
-fn mend(facts: &DailyFacts) -> Vec<Step> {
-    let check = facts.connection.error.iter().filter(|_| verdict::connection_fails(facts));
-    let failures = facts.runs.failures.iter().map(|run| &run.failure).chain(check);
-    let reported = facts.credential.state != CredentialState::Working;
-    let mut seen = BTreeSet::new();
-    failures
-        .filter(|failure| !failure.code.passes() && failure.code != Code::Busy)
-        .filter(|failure| !(reported && failure.code.refuses_credential()))
-        .filter(|failure| seen.insert((failure.code, &failure.message)))
-        .map(|failure| Step {
-            what: words::stopped(&failure.message),
-            how: words::stopped(&failure.help),
-            link: safe_link("Grant admin consent", failure.consent_link.as_deref()),
-        })
-        .take(5)
-        .collect()
 }
 
 fn warnings(facts: &DailyFacts) -> Option<Section> {
@@ -305,8 +182,7 @@ fn not_imported(facts: &DailyFacts) -> Vec<Block> {
         let more = more.map(|more| format!(" {more}")).unwrap_or_default();
         examples.retain(|name| !name.is_empty());
         Item {
-            tag: words::figure(group.count),
-            name: reason(group.reason).to_owned(),
+            name: format!("{} {}", words::figure(group.count), reason(group.reason)),
             detail: format!("{}{more}", examples.join(", ")),
             ..Item::default()
         }
@@ -349,9 +225,9 @@ fn errors(facts: &DailyFacts) -> Vec<Block> {
 fn connection(facts: &DailyFacts) -> Vec<Block> {
     let connection = &facts.connection;
     let status = match (connection.status, &connection.error) {
-        (Light::Green, _) => "Green: the last check succeeded".to_owned(),
-        (Light::Grey, None) => "Grey: not checked with the present credential".to_owned(),
-        (Light::Grey, Some(error)) => format!("Grey: the last check failed. {}", words::stopped(&error.message)),
+        (Light::Green, _) => "Green, the last check succeeded".to_owned(),
+        (Light::Grey, None) => "Grey, not checked with the present credential".to_owned(),
+        (Light::Grey, Some(error)) => format!("Grey, the last check failed. {}", words::stopped(&error.message)),
     };
     let time = |at: Option<_>| at.map_or("never".to_owned(), words::time);
     let mut pairs = vec![

@@ -147,10 +147,10 @@ impl Section {
 /// The runs of a day, in figures: they prove that it ran.
 pub(crate) fn runs(runs: &Runs) -> Block {
     let figures = [
-        ("expected", runs.expected),
-        ("started", runs.started),
-        ("succeeded", runs.succeeded),
-        ("failed", runs.failed),
+        ("Expected", runs.expected),
+        ("Started", runs.started),
+        ("Succeeded", runs.succeeded),
+        ("Failed", runs.failed),
     ];
     Block::Figures(figures.map(|(label, number)| (label, words::figure(number))))
 }

@@ -1,0 +1,140 @@
+//! What a report asks a person to do.
+
+use std::collections::BTreeSet;
+
+use directory::{
+    Code, CredentialKind, Failure,
+    facts::{CredentialState, DailyFacts, HeldChanges},
+};
+
+use crate::{
+    page::{Block, Mood, Step, link, safe_link},
+    verdict, words,
+};
+
+/// What a person must do; never empty unless all is well.
+pub(super) fn to_do(facts: &DailyFacts, mood: Mood) -> Vec<Block> {
+    let mut steps: Vec<Step> = facts.held.as_ref().and_then(|held| decide(facts, held)).into_iter().collect();
+    steps.extend(renew(facts));
+    steps.extend(mend(facts));
+    if verdict::nothing_ran(facts) && facts.credential.state != CredentialState::Configure {
+        let expected = words::many(facts.runs.expected, "run");
+        steps.push(Step {
+            what: format!("Ask support why nothing ran: {expected} expected, none started."),
+            how: "Until runs take place again, changes in Entra do not arrive here.".to_owned(),
+            link: None,
+        });
+    }
+    if facts.errors.total != 0 {
+        let (objects, them) = match facts.errors.total {
+            1 => ("the object that failed".to_owned(), "It is"),
+            many => (format!("the {} objects that failed", words::figure(many)), "They are"),
+        };
+        steps.push(Step {
+            what: format!("Look at {objects}, under “Unresolved errors”."),
+            how: format!("{them} tried again without you; most errors end once the object is put right in Entra."),
+            link: None,
+        });
+    }
+    let mut blocks = match (steps.is_empty(), mood) {
+        (false, _) => vec![Block::Steps(steps)],
+        (true, Mood::Ok) => return vec![Block::Words("Nothing.".to_owned())],
+        (true, _) => vec![Block::Words("Nothing for now: what failed is tried again by itself.".to_owned())],
+    };
+    blocks.extend(link("Open the console", facts.console.as_deref()));
+    blocks
+}
+
+/// Held changes: release them, or put things right (rules 4.8 and 4.14).
+fn decide(facts: &DailyFacts, held: &HeldChanges) -> Option<Step> {
+    let parts = [
+        (held.users, "user to disable or delete", "users to disable or delete"),
+        (held.groups, "group to delete", "groups to delete"),
+        (held.emptied, "group to empty", "groups to empty"),
+        (held.undone, "change that was undone here", "changes that were undone here"),
+    ];
+    let parts: Vec<_> = parts
+        .into_iter()
+        .filter(|(number, ..)| *number != 0)
+        .map(|(number, one, several)| format!("{} {}", words::figure(number), if number == 1 { one } else { several }))
+        .collect();
+    let one = held.users + held.groups + held.emptied + held.undone == 1;
+    let why = match (verdict::removals(held), held.undone) {
+        (0, _) => "Entra still asks for what was undone here, so it was not done again.",
+        (_, 0) => "These are more removals than the deletion brake lets through by itself.",
+        _ => {
+            "These are more removals than the deletion brake lets through by itself, and changes that were undone here."
+        }
+    };
+    (!parts.is_empty()).then(|| Step {
+        what: format!("Decide on what is held: {}.", words::list(&parts)),
+        how: format!(
+            "{why} If {} right, release run {}. If not, put it right in Entra, and the next run lets go of it. Waiting {}.",
+            if one { "it is" } else { "they are" },
+            held.run,
+            words::age(held.since, facts.date)
+        ),
+        link: None,
+    })
+}
+
+/// The credential, unless it works (rule 7.1).
+fn renew(facts: &DailyFacts) -> Option<Step> {
+    let name = words::credential_in_full(facts.credential.kind);
+    let when = facts.credential.expiry.map(|expiry| (words::day(expiry.on), words::in_days(expiry.days_left)));
+    let what = match (facts.credential.state, when) {
+        (CredentialState::Working, _) => return None,
+        (CredentialState::Configure, _) => "Connect the directory: no credential has been saved yet.".to_owned(),
+        (CredentialState::Refused, _) => format!("Replace the {name}: Entra refuses it."),
+        (CredentialState::Expired, Some((on, _))) => format!("Renew the {name}: it expired on {on}."),
+        (CredentialState::Expired, None) => format!("Renew the {name}: it has expired."),
+        (CredentialState::Expiring, Some((on, days))) => format!("Renew the {name}: it expires on {on}, {days}."),
+        (CredentialState::Expiring, None) => format!("Renew the {name}: it expires soon."),
+    };
+    let refusal = refusal(facts).map(|failure| format!("{} ", words::stopped(&failure.help))).unwrap_or_default();
+    Some(Step { what, how: format!("{refusal}{}", how_to_renew(facts.credential.kind)), link: None })
+}
+
+/// Why the credential is refused, as far as anybody said.
+fn refusal(facts: &DailyFacts) -> Option<&Failure> {
+    let failures = facts.runs.failures.iter().map(|run| &run.failure).chain(&facts.connection.error);
+    let refused = facts.credential.state == CredentialState::Refused;
+    failures.into_iter().find(|failure| refused && failure.code.refuses_credential())
+}
+
+/// Where in Microsoft's portal a credential is made, in one sentence.
+fn how_to_renew(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::Secret => {
+            "In the Microsoft Entra admin center, under App registrations, your application, Certificates & secrets, \
+             add a client secret; then save its Value (not its Secret ID) as this tenant's new secret."
+        }
+        CredentialKind::Certificate => {
+            "In the Microsoft Entra admin center, under App registrations, your application, Certificates & secrets, \
+             upload the new certificate; then save it with its key for this tenant."
+        }
+        CredentialKind::Federated => {
+            "In the Microsoft Entra admin center, under App registrations, your application, Certificates & secrets, \
+             compare the federated credential's issuer, subject and audience with those that support names."
+        }
+    }
+}
+
+/// Other reasons why runs or the check failed, each once. What passes by itself is nobody's task.
+fn mend(facts: &DailyFacts) -> Vec<Step> {
+    let check = facts.connection.error.iter().filter(|_| verdict::connection_fails(facts));
+    let failures = facts.runs.failures.iter().map(|run| &run.failure).chain(check);
+    let reported = facts.credential.state != CredentialState::Working;
+    let mut seen = BTreeSet::new();
+    failures
+        .filter(|failure| !failure.code.passes() && failure.code != Code::Busy)
+        .filter(|failure| !(reported && failure.code.refuses_credential()))
+        .filter(|failure| seen.insert((failure.code, &failure.message)))
+        .map(|failure| Step {
+            what: words::stopped(&failure.message),
+            how: words::stopped(&failure.help),
+            link: safe_link("Grant admin consent", failure.consent_link.as_deref()),
+        })
+        .take(5)
+        .collect()
+}
