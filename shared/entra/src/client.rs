@@ -5,23 +5,23 @@ use std::{
     time::Duration,
 };
 
-use directory::{Code, Failure, GroupTold, Kind, Microsoft, UserTold};
+use directory::{Failure, GroupTold, Kind, Microsoft, UserTold};
 use engine::ports::{Connection, Graph, GraphPage, NoPage};
 use reqwest::{Method, StatusCode};
-use url::Url;
 use uuid::Uuid;
 
 use crate::{
+    ask::Ask,
     clouds::{Clouds, Place},
     endpoint::BadEndpoint,
-    graph_errors::{self, Meaning},
-    http::{Answer, Http, exchange},
+    graph_errors,
+    http::{Http, exchange},
     page::{self, Misread},
     patience::Patience,
-    retry_after::retry_after,
     sentences::{self, Service},
     sign_in::sign_in,
     token::{Token, Tokens},
+    trouble::{self, Trouble},
 };
 
 /// Microsoft Graph and its sign-in, for any number of tenants.
@@ -41,29 +41,6 @@ pub enum NotBuilt {
     Endpoint(#[from] BadEndpoint),
     #[error("the HTTP client cannot be set up")]
     Http(#[from] reqwest::Error),
-}
-
-/// One request to Graph.
-struct Ask<'a> {
-    url: Url,
-    /// Headers beside those that every request has.
-    headers: &'a [(&'static str, &'static str)],
-    /// The stored link that is asked, if it is one.
-    link: Option<&'a str>,
-}
-
-/// Why one attempt was not the last, or was.
-enum Trouble {
-    /// Try again.
-    Passing(Failure),
-    /// Try again; a link inside a round that stays lost will not come back.
-    Lost(Failure),
-    /// Try again with another token, once.
-    Token(Failure),
-    /// Try again with another token a little later, once.
-    NotReplicated(Failure),
-    /// Give up.
-    Final(NoPage),
 }
 
 impl Client {
@@ -137,12 +114,16 @@ impl Client {
             }
             let trouble = match exchange(request, patience.remaining()).await {
                 Ok(answer) if answer.status == StatusCode::OK => match read(&answer.body) {
-                    Ok(value) => return Ok(value),
-                    Err(misread) => misread_answer(misread, &answer, &asked_as),
+                    Ok(value) => {
+                        let request_id = graph_errors::header(&answer.headers, "request-id");
+                        tracing::debug!(tenant = %who.tenant, asked_as, request_id, "Graph answered");
+                        return Ok(value);
+                    }
+                    Err(misread) => trouble::misread(misread, &answer, &asked_as),
                 },
                 Ok(answer) => {
                     new_connection = answer.status == StatusCode::SERVICE_UNAVAILABLE;
-                    refused_answer(&answer, who, &token, &ask, &asked_as)
+                    trouble::refused(&answer, who, &token, &ask, &asked_as)
                 }
                 Err(broken) => {
                     new_connection = true;
@@ -179,107 +160,6 @@ impl Client {
                 Trouble::Final(no_page) => return Err(no_page),
             }
         }
-    }
-}
-
-/// 200, but not what was asked for.
-fn misread_answer(misread: Misread, answer: &Answer, asked_as: &str) -> Trouble {
-    let microsoft = Microsoft {
-        code: None,
-        correlation_id: Some(asked_as.to_owned()),
-        request_id: graph_errors::header(&answer.headers, "request-id"),
-    };
-    let failure = sentences::bad_answer(Service::Graph, misread, microsoft);
-    match misread {
-        Misread::NotJson | Misread::NoLink | Misread::BothLinks => Trouble::Passing(failure),
-        Misread::Elsewhere => Trouble::Final(NoPage::Failure(failure)),
-    }
-}
-
-/// Anything but 200. Its body is never data.
-fn refused_answer(answer: &Answer, who: &Connection, token: &Token, ask: &Ask<'_>, asked_as: &str) -> Trouble {
-    let graph_errors::Refusal { meaning, mut microsoft } = graph_errors::refusal(answer);
-    microsoft.correlation_id.get_or_insert_with(|| asked_as.to_owned());
-    let status = answer.status.as_u16();
-    match meaning {
-        Meaning::Throttled => Trouble::Passing(pausing(sentences::throttled(Service::Graph, microsoft), answer)),
-        Meaning::Unavailable => Trouble::Passing(pausing(sentences::unavailable(Service::Graph, microsoft), answer)),
-        Meaning::Lost => Trouble::Lost(pausing(sentences::unavailable(Service::Graph, microsoft), answer)),
-        Meaning::NotGraph => {
-            let what = format_args!("status {status} without a reason");
-            Trouble::Passing(pausing(sentences::bad_answer(Service::Graph, what, microsoft), answer))
-        }
-        Meaning::Token => Trouble::Token(sentences::bad_answer(
-            Service::Graph,
-            "it refuses a token that Microsoft's sign-in has just given",
-            microsoft,
-        )),
-        Meaning::NotReplicated => Trouble::NotReplicated(sentences::denied(microsoft, who, token.roles())),
-        Meaning::Denied => Trouble::Final(sentences::denied(microsoft, who, token.roles()).into()),
-        Meaning::Disabled => Trouble::Final(sentences::refused(Code::ApplicationDisabled, microsoft, who).into()),
-        Meaning::StateGone if ask.link.is_some() => {
-            let what = "it no longer has the state that the delta link names";
-            Trouble::Final(NoPage::StateGone(sentences::bad_answer(Service::Graph, what, microsoft)))
-        }
-        Meaning::PageExpired if ask.link.is_some() => {
-            let what = "it no longer has the page that the link names";
-            Trouble::Final(NoPage::LinkDead(sentences::bad_answer(Service::Graph, what, microsoft)))
-        }
-        // Without a link there is no state that could be gone.
-        Meaning::StateGone | Meaning::PageExpired => {
-            Trouble::Passing(pausing(sentences::unavailable(Service::Graph, microsoft), answer))
-        }
-        // Graph made the link, and only the token in it can be what Graph does not like.
-        Meaning::Unforeseen if answer.status == StatusCode::BAD_REQUEST && ask.link.is_some() => {
-            let failure = sentences::unforeseen(microsoft);
-            Trouble::Final(if ask.is_inside_a_round() { NoPage::LinkDead(failure) } else { NoPage::StateGone(failure) })
-        }
-        Meaning::Unforeseen => Trouble::Final(sentences::unforeseen(microsoft).into()),
-    }
-}
-
-/// With the pause that the answer asks for.
-fn pausing(mut failure: Failure, answer: &Answer) -> Failure {
-    failure.retry_after = retry_after(&answer.headers);
-    failure
-}
-
-impl Ask<'_> {
-    /// A first request of its own.
-    fn new(
-        place: &Place,
-        path: &[&str],
-        query: Option<&str>,
-        headers: &'static [(&'static str, &'static str)],
-    ) -> Self {
-        let mut url = place.graph.at(&["v1.0"]);
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.extend(path);
-        }
-        url.set_query(query);
-        Self { url, headers, link: None }
-    }
-
-    /// Whether this goes on with a round that has begun (`$skiptoken`), rather than beginning one.
-    fn is_inside_a_round(&self) -> bool {
-        self.link.is_some_and(|link| link.to_ascii_lowercase().contains("skiptoken"))
-    }
-}
-
-impl Trouble {
-    fn log(&self, who: &Connection, asked_as: &str) {
-        let failure = match self {
-            Self::Passing(failure) | Self::Lost(failure) | Self::Token(failure) | Self::NotReplicated(failure) => {
-                failure
-            }
-            Self::Final(NoPage::Failure(failure) | NoPage::StateGone(failure) | NoPage::LinkDead(failure)) => failure,
-        };
-        let microsoft = failure.microsoft.as_ref();
-        let said = microsoft.and_then(|microsoft| microsoft.code.as_deref());
-        let request_id = microsoft.and_then(|microsoft| microsoft.request_id.as_deref());
-        tracing::warn!(
-            tenant = %who.tenant, asked_as, request_id, microsoft = said, code = ?failure.code, "no answer from Graph: {failure}"
-        );
     }
 }
 

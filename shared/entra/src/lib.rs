@@ -2,6 +2,7 @@
 //!
 //! What is known of Microsoft is here and nowhere else: hosts, sign-in, pages, errors, and how long to wait.
 
+mod ask;
 mod client;
 mod clouds;
 mod credential;
@@ -15,6 +16,7 @@ mod sentences;
 mod sign_in;
 mod sign_in_errors;
 mod token;
+mod trouble;
 
 #[cfg(test)]
 mod samples;

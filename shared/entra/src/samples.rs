@@ -129,7 +129,7 @@ fn check(name: &str, class: Class, status: u16, body: &str) {
             assert_eq!(as_page(Kind::User).map(drop), Err(Misread::NoLink), "{name}");
         }
         Class::SignInRefusal(code) => {
-            assert_eq!(sign_in_errors::failure(&answer, &who(), "asked-as").code, code, "{name}")
+            assert_eq!(sign_in_errors::failure(&answer, &who(), "asked-as").code, code, "{name}");
         }
         Class::GraphRefusal(meaning) => assert_eq!(refusal(&answer).meaning, meaning, "{name}"),
         Class::Token | Class::Else => (),

@@ -55,7 +55,7 @@ const NUMBERS: [(u64, Code); 46] = [
     (530_032,   Code::ConditionalAccess),
     (50_131,    Code::ConditionalAccess),
     (530_035,   Code::ConditionalAccess),
-    (50_196,    Code::Throttled),
+    (LOOP,      Code::Throttled),
     (90_055,    Code::Throttled),
     (90_033,    Code::MicrosoftUnavailable),
     (90_006,    Code::MicrosoftUnavailable),
@@ -66,8 +66,10 @@ const NUMBERS: [(u64, Code); 46] = [
     (50_087,    Code::MicrosoftUnavailable),
 ];
 
-/// A loop of equal requests is held against us for minutes; asking again at once makes it longer.
-const LOOP: Duration = Duration::from_mins(5);
+/// A loop of equal requests.
+const LOOP: u64 = 50_196;
+/// It is held against us for minutes; asking again at once makes it longer.
+const LOOP_IS_HELD: Duration = Duration::from_mins(5);
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -100,7 +102,7 @@ pub(crate) fn failure(answer: &Answer, who: &Connection, asked_as: &str) -> Fail
         }
         code => sentences::refused(code, microsoft, who),
     };
-    let held = (failure.code == Code::Throttled && hint == Some(Code::Throttled)).then_some(LOOP);
+    let held = (failure.code == Code::Throttled && numbers().any(|number| number == LOOP)).then_some(LOOP_IS_HELD);
     failure.retry_after = asked.or(held);
     failure
 }
@@ -200,7 +202,7 @@ mod tests {
     fn a_loop_is_not_asked_again_for_minutes() {
         let body = br#"{"error": "invalid_grant", "error_codes": [50196]}"#.to_vec();
         let answer = Answer { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body };
-        assert_eq!(failure(&answer, &who(), "asked-as").retry_after, Some(LOOP));
+        assert_eq!(failure(&answer, &who(), "asked-as").retry_after, Some(LOOP_IS_HELD));
     }
 
     fn who() -> Connection {
