@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::{Client, types::AttributeValue, types::KeysAndAttributes};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, KeysAndAttributes},
+};
 use engine::ports::{Due, Fault, Item, Key, Listing, NotCommitted, Range, Store, Table, Write};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -20,6 +23,9 @@ const MOST_KEYS: usize = 100;
 const AT_ONCE: usize = 4;
 /// The first pause before a call is made again.
 const STEP: Duration = Duration::from_millis(50);
+
+/// A BatchGetItem request: the keys by the name of their table.
+type Wanted = HashMap<String, KeysAndAttributes>;
 
 /// Both tables of a stack.
 #[derive(Debug, Clone)]
@@ -56,25 +62,30 @@ impl Tables {
         output.item.map(|attributes| stored(place.table, attributes)).into_iter().collect()
     }
 
-    /// Read at most [`MOST_KEYS`] keys. What DynamoDB leaves out of an answer (16 MB, throttling) is asked for again;
-    /// it gives up when [`RETRIES`] answers in a row brought nothing.
-    async fn some(&self, keys: Vec<&Key>) -> Result<HashMap<Key, Item>, Fault> {
-        let what = || format!("cannot read {} items", keys.len());
-        let mut wanted = HashMap::new();
+    /// The request for at most [`MOST_KEYS`] keys, over both tables.
+    fn wanted(&self, keys: &[&Key]) -> Result<Wanted, Fault> {
+        let mut wanted = Wanted::new();
         for table in [Table::Control, Table::Directory] {
             let keys: Vec<_> = keys.iter().filter(|k| k.table == table).map(|k| key(&k.pk, &k.sk)).collect();
             if !keys.is_empty() {
                 let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-                let keys = keys.map_err(|err| Fault::permanent(what()).because(err))?;
+                let keys = keys.map_err(|err| Fault::permanent("cannot read items").because(err))?;
                 wanted.insert(self.name(table).to_owned(), keys);
             }
         }
+        Ok(wanted)
+    }
+
+    /// Read one request's keys. What DynamoDB leaves out of an answer (16 MB, throttling) is asked for again; it gives up
+    /// when [`RETRIES`] answers in a row brought nothing.
+    async fn some(&self, mut wanted: Wanted) -> Result<HashMap<Key, Item>, Fault> {
+        let what = format!("cannot read {} items", left(&wanted));
         let mut found = HashMap::new();
         let mut attempt = 0;
         loop {
             let before = left(&wanted);
             let call = self.client.batch_get_item().set_request_items(Some(wanted));
-            let output = call.send().await.map_err(|err| fault(what(), &err))?;
+            let output = call.send().await.map_err(|err| fault(&what, &err))?;
             for (name, items) in output.responses.unwrap_or_default() {
                 let table = if name == self.control { Table::Control } else { Table::Directory };
                 for attributes in items {
@@ -86,7 +97,7 @@ impl Tables {
             match left(&wanted) {
                 0 => return Ok(found),
                 after if after < before => attempt = 0,
-                _ if attempt == RETRIES => return Err(Fault::passing(what()).because("DynamoDB leaves keys unread")),
+                _ if attempt == RETRIES => return Err(Fault::passing(what).because("DynamoDB leaves keys unread")),
                 _ => attempt += 1,
             }
             self.pause(attempt).await;
@@ -101,8 +112,9 @@ impl Store for Tables {
             [] => return Ok(vec![]),
             [key] => self.one(key).await?,
             _ => {
-                let chunks: Vec<Vec<&Key>> = distinct.chunks(MOST_KEYS).map(<[_]>::to_vec).collect();
-                let reads = stream::iter(chunks).map(|chunk| self.some(chunk)).buffer_unordered(AT_ONCE);
+                let requests =
+                    distinct.chunks(MOST_KEYS).map(|keys| self.wanted(keys)).collect::<Result<Vec<_>, _>>()?;
+                let reads = stream::iter(requests).map(|wanted| self.some(wanted)).buffer_unordered(AT_ONCE);
                 reads.try_concat().await?
             }
         };
@@ -162,7 +174,7 @@ fn stored(table: Table, attributes: Attributes) -> Result<(Key, Item), Fault> {
     Ok((Key { table, pk, sk }, item))
 }
 
-fn left(wanted: &HashMap<String, KeysAndAttributes>) -> usize {
+fn left(wanted: &Wanted) -> usize {
     wanted.values().map(|keys| keys.keys.len()).sum()
 }
 

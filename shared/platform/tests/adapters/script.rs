@@ -48,6 +48,7 @@ pub(crate) struct Script(Arc<Mutex<State>>);
 struct State {
     answers: VecDeque<Answer>,
     asked: Vec<(String, Value)>,
+    forms: Vec<String>,
     pauses: Vec<Duration>,
 }
 
@@ -69,6 +70,11 @@ impl Script {
         self.0.lock().unwrap().asked.clone()
     }
 
+    /// The bodies as they were sent, for the protocols that are not JSON.
+    pub(crate) fn forms(&self) -> Vec<String> {
+        self.0.lock().unwrap().forms.clone()
+    }
+
     /// The names of the operations asked for.
     pub(crate) fn operations(&self) -> Vec<String> {
         self.asked().into_iter().map(|(operation, _)| operation).collect()
@@ -85,7 +91,9 @@ impl HttpConnector for Script {
         let mut state = self.0.lock().unwrap();
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let body = request.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+        let bytes = request.body().bytes().unwrap_or_default();
+        let body = serde_json::from_slice(bytes).unwrap_or_default();
+        state.forms.push(String::from_utf8_lossy(bytes).into_owned());
         state.asked.push((operation, body));
         let last = state.answers.len() == 1;
         let answer = if last { state.answers.front().cloned() } else { state.answers.pop_front() };

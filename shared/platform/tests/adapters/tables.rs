@@ -309,3 +309,15 @@ async fn due_lists_the_longest_overdue_first() {
     assert_eq!(tables.due("S#1", 0, 10).await.unwrap(), []);
     assert_eq!(tables.due("S#0", 30, 0).await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn calls_may_move_between_threads() {
+    fn sendable(_: impl Send) {}
+    let tables = tables().await;
+    let (table, pk, sk) = (Table::Control, String::new(), String::new());
+    let range = Range { table, pk, from: sk.clone(), to: sk, after: None, limit: 1, newest_first: false };
+    sendable(tables.get(&[key("a"), key("b")]));
+    sendable(tables.list(&range));
+    sendable(tables.commit(vec![]));
+    sendable(tables.due("S#0", 0, 1));
+}

@@ -1,0 +1,60 @@
+//! The AWS configuration of a function, and the ports made from it. Each client is built where it is asked for.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+
+use crate::{
+    Post, Queues, SecretStore, Tables,
+    environment::{BadVariable, Environment, wrong_sender},
+};
+
+/// How long one try of a call may take.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// How long a call may take with the SDK's own tries.
+const OPERATION: Duration = Duration::from_secs(20);
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// Region, credentials, endpoints and time limits.
+#[derive(Debug, Clone)]
+pub struct Aws(SdkConfig);
+
+impl Aws {
+    /// As Lambda and the AWS variables say. The SDK's defaults are those of a fixed date, not of the day of the build.
+    pub async fn load() -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(OPERATION)
+            .build();
+        Self(aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await)
+    }
+
+    /// The configuration itself, for a client that is not here.
+    pub fn config(&self) -> &SdkConfig {
+        &self.0
+    }
+
+    /// Both tables.
+    pub fn tables(&self, environment: &Environment) -> Result<Tables, BadVariable> {
+        let client = aws_sdk_dynamodb::Client::new(&self.0);
+        Ok(Tables::new(client, environment.control_table()?, environment.directory_table()?))
+    }
+
+    /// The tenants' credentials.
+    pub fn secrets(&self, environment: &Environment) -> Result<SecretStore, BadVariable> {
+        Ok(SecretStore::new(aws_sdk_secretsmanager::Client::new(&self.0), environment.secret_prefix()?))
+    }
+
+    /// Both queues.
+    pub fn queues(&self, environment: &Environment) -> Result<Queues, BadVariable> {
+        let client = aws_sdk_sqs::Client::new(&self.0);
+        Ok(Queues::new(client, environment.sync_queue_url()?, environment.report_queue_url()?))
+    }
+
+    /// The post.
+    pub fn post(&self, environment: &Environment) -> Result<Post, BadVariable> {
+        Post::new(aws_sdk_ses::Client::new(&self.0), environment.mail_from()?).map_err(|_| wrong_sender())
+    }
+}

@@ -1,0 +1,182 @@
+//! The variables that the template sets. Each function needs some; what is missing is an error where it is needed.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use directory::Address;
+
+/// The variables of this process.
+#[derive(Debug, Clone, Default)]
+pub struct Environment(BTreeMap<&'static str, String>);
+
+/// A variable that is missing or not what it should be. Does not repeat its value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the variable {name} is {problem}: it should be {expected}")]
+pub struct BadVariable {
+    name: &'static str,
+    problem: &'static str,
+    expected: &'static str,
+}
+
+const NAMES: [&str; 13] = [
+    "STAGE",
+    "CONTROL_TABLE",
+    "DIRECTORY_TABLE",
+    "SYNC_QUEUE_URL",
+    "REPORT_QUEUE_URL",
+    "SECRET_PREFIX",
+    "GRAPH_ENDPOINT",
+    "LOGIN_ENDPOINT",
+    "TEST_CLOCK",
+    "SYNC_TIMEOUT_SECONDS",
+    "LEASE_GRACE_SECONDS",
+    "MAIL_FROM",
+    "OPERATOR_MAIL",
+];
+
+impl Environment {
+    /// What this process was started with.
+    pub fn read() -> Self {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// What `lookup` knows. Spaces around a value do not count, and an empty value is none.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let value = |name| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        Self(NAMES.into_iter().filter_map(|name| Some((name, value(name)?))).collect())
+    }
+
+    /// The stage, for names and metrics.
+    pub fn stage(&self) -> Result<&str, BadVariable> {
+        self.needed("STAGE", "the name of the stage, for example prod")
+    }
+
+    /// The table of tenants, schedules and runs.
+    pub fn control_table(&self) -> Result<&str, BadVariable> {
+        self.needed("CONTROL_TABLE", "the name of the control table")
+    }
+
+    /// The table of users and groups.
+    pub fn directory_table(&self) -> Result<&str, BadVariable> {
+        self.needed("DIRECTORY_TABLE", "the name of the directory table")
+    }
+
+    /// The queue of runs.
+    pub fn sync_queue_url(&self) -> Result<&str, BadVariable> {
+        self.needed("SYNC_QUEUE_URL", "the URL of the queue of runs")
+    }
+
+    /// The queue of reports.
+    pub fn report_queue_url(&self) -> Result<&str, BadVariable> {
+        self.needed("REPORT_QUEUE_URL", "the URL of the queue of reports")
+    }
+
+    /// What the names of the tenants' secrets start with.
+    pub fn secret_prefix(&self) -> Result<&str, BadVariable> {
+        let expected = "what the names of secrets start with, for example entra-sync/prod/";
+        self.needed("SECRET_PREFIX", expected)
+    }
+
+    /// Another Graph than Microsoft's; `entra` checks it.
+    pub fn graph_endpoint(&self) -> Option<&str> {
+        self.optional("GRAPH_ENDPOINT")
+    }
+
+    /// Another sign-in than Microsoft's; `entra` checks it.
+    pub fn login_endpoint(&self) -> Option<&str> {
+        self.optional("LOGIN_ENDPOINT")
+    }
+
+    /// Whether events may say what time it is. Off unless it is `on`.
+    pub fn test_clock(&self) -> Result<bool, BadVariable> {
+        match self.optional("TEST_CLOCK") {
+            Some("on") => Ok(true),
+            None | Some("off") => Ok(false),
+            Some(_) => Err(wrong("TEST_CLOCK", "on or off")),
+        }
+    }
+
+    /// How long an invocation of sync may take.
+    pub fn sync_timeout(&self) -> Result<Duration, BadVariable> {
+        self.seconds("SYNC_TIMEOUT_SECONDS", 300)
+    }
+
+    /// How long a lease outlives the deadline of its invocation.
+    pub fn lease_grace(&self) -> Result<Duration, BadVariable> {
+        self.seconds("LEASE_GRACE_SECONDS", 30)
+    }
+
+    /// Whom mails come from.
+    pub fn mail_from(&self) -> Result<&str, BadVariable> {
+        self.needed("MAIL_FROM", SENDER)
+    }
+
+    /// Who gets the roll-up.
+    pub fn operator_mail(&self) -> Result<Address, BadVariable> {
+        let expected = "the mail address that gets the daily roll-up";
+        let text = self.needed("OPERATOR_MAIL", expected)?;
+        Address::parse(text).map_err(|_| wrong("OPERATOR_MAIL", expected))
+    }
+
+    fn optional(&self, name: &'static str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn needed(&self, name: &'static str, expected: &'static str) -> Result<&str, BadVariable> {
+        self.optional(name).ok_or(BadVariable { name, problem: "missing", expected })
+    }
+
+    fn seconds(&self, name: &'static str, default: u64) -> Result<Duration, BadVariable> {
+        let Some(text) = self.optional(name) else { return Ok(Duration::from_secs(default)) };
+        let seconds = text.parse().ok().filter(|seconds| (1..=86_400).contains(seconds));
+        seconds.map(Duration::from_secs).ok_or(wrong(name, "a whole number of seconds, 1 to 86400"))
+    }
+}
+
+const SENDER: &str = "the address that mails come from, with or without a name: Name <address>";
+
+/// The sender is not one.
+pub(crate) fn wrong_sender() -> BadVariable {
+    wrong("MAIL_FROM", SENDER)
+}
+
+fn wrong(name: &'static str, expected: &'static str) -> BadVariable {
+    BadVariable { name, problem: "wrong", expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &str, value: &str) -> Environment {
+        Environment::from_lookup(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn a_missing_variable_is_named_where_it_is_needed() {
+        let missing = Environment::default().control_table().unwrap_err().to_string();
+        assert_eq!(missing, "the variable CONTROL_TABLE is missing: it should be the name of the control table");
+        assert!(with("CONTROL_TABLE", " ").control_table().is_err(), "empty is missing");
+        assert_eq!(with("CONTROL_TABLE", " control ").control_table().unwrap(), "control");
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_template() {
+        let nothing = Environment::default();
+        assert_eq!(nothing.sync_timeout().unwrap(), Duration::from_secs(300));
+        assert_eq!(nothing.lease_grace().unwrap(), Duration::from_secs(30));
+        assert!(!nothing.test_clock().unwrap());
+        assert_eq!(nothing.graph_endpoint(), None);
+        assert_eq!(with("GRAPH_ENDPOINT", "").graph_endpoint(), None);
+    }
+
+    #[test]
+    fn a_wrong_value_says_what_is_expected_and_not_what_it_is() {
+        let wrong = with("SYNC_TIMEOUT_SECONDS", "5m").sync_timeout().unwrap_err().to_string();
+        let expected = "the variable SYNC_TIMEOUT_SECONDS is wrong: it should be a whole number of seconds, 1 to 86400";
+        assert_eq!(wrong, expected);
+        assert!(with("SYNC_TIMEOUT_SECONDS", "0").sync_timeout().is_err());
+        assert!(with("TEST_CLOCK", "yes").test_clock().is_err());
+        assert!(with("TEST_CLOCK", "on").test_clock().unwrap());
+        assert!(!with("OPERATOR_MAIL", "ann@").operator_mail().unwrap_err().to_string().contains("ann"));
+    }
+}
