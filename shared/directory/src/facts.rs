@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CredentialKind, Failure, Kind, RunId, SkipReason, TenantId};
 
-/// The most changes that a report lists (rule 6.3).
+/// The most changes that a report lists (rule 6.3). No other list of a mail is longer either, so more need not be read.
 pub const MOST_CHANGES: usize = 50;
 
 /// Everything that the Azure AD Summary report says, in its order (rule 6.3).
@@ -24,7 +24,7 @@ pub struct DailyFacts {
     pub runs: Runs,
     /// What came of it, by kind of object.
     pub outcomes: Outcomes,
-    /// What changed that day, removals first; at most [`MOST_CHANGES`] are needed.
+    /// What changed that day, removals first.
     pub changes: Listed<ChangeLine>,
     /// Who was not imported, ordered by reason.
     pub not_imported: Vec<NotImported>,
@@ -377,7 +377,7 @@ pub enum ExpiryEvent {
     /// Its day has passed.
     Expired,
     /// Entra refuses it, whatever its day.
-    Refused(Failure),
+    Refused(Box<Failure>),
     /// It was replaced by one that works.
     Resolved,
 }

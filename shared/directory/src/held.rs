@@ -159,11 +159,11 @@ impl Held {
         self
     }
 
-    /// The same with another group's member count; users have none.
+    /// The same with other addresses.
     #[must_use]
-    pub fn with_members(mut self, count: u64) -> Self {
-        if let Self::Group(group) = &mut self {
-            group.member_count = count;
+    pub fn with_addresses(mut self, addresses: Addresses) -> Self {
+        match &mut self {
+            Self::User(User { addresses: own, .. }) | Self::Group(Group { addresses: own, .. }) => *own = addresses,
         }
         self
     }

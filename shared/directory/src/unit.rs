@@ -79,6 +79,8 @@ pub enum Verdict {
     NotEnabled(Box<Planned>),
     /// It cannot get its primary address; the change carries the error (rule 3.6).
     Failed(Box<Planned>),
+    /// It is marked as deleted, and is to be removed for good at this time (rule 3.4).
+    Dormant(Timestamp),
     /// Nothing is decided until Entra was read in full (rule 4.9).
     Postponed,
 }
@@ -236,7 +238,7 @@ fn adopt(rules: &Rules<'_>, candidates: &[Candidate], wishes: &[Wish], exempt: &
         };
         for (from, other) in candidates.iter().enumerate() {
             let Some(held) = &other.held else { continue };
-            let free = held.managed_by() == ManagedBy::Hand || held.connection() < rules.connection;
+            let free = other.entra.is_none() && (held.managed_by() == ManagedBy::Hand || held.connection() < rules.connection);
             let shared = addresses.all().any(|address| held.addresses().contains(address));
             if free && shared && !exempt[from] && held.kind() == entra.kind() {
                 let primary = addresses.primary.as_ref().is_some_and(|primary| held.addresses().contains(primary));
@@ -325,10 +327,10 @@ impl Subject<'_> {
             return Verdict::Postponed;
         }
         let days = i64::from(self.rules.settings.recovery_days.0);
-        let due = |since: Timestamp| since.checked_add(SignedDuration::from_hours(24 * days)).is_ok_and(|at| at <= self.rules.now);
+        let due = |since: Timestamp| since.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX);
         let (purge, why) = match held.deleted_at() {
-            Some(since) if due(since) => (true, format!("{why}, and its {days} days of recovery are over: it is removed for good")),
-            Some(_) => return Verdict::Settled,
+            Some(since) if due(since) <= self.rules.now => (true, format!("{why}, and its {days} days of recovery are over: it is removed for good")),
+            Some(since) => return Verdict::Dormant(due(since)),
             None if days == 0 => (true, format!("{why}, and there are no days of recovery: it is removed for good")),
             None => (false, format!("{why}: it is made inactive, and removed for good after {days} days")),
         };
