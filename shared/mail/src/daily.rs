@@ -2,9 +2,11 @@
 
 mod to_do;
 
+use std::collections::BTreeSet;
+
 use directory::{
     CredentialKind, Kind, SkipReason,
-    facts::{ChangeLine, CredentialState, DailyFacts, Did, FailedRun, Light, MOST_CHANGES, Tally},
+    facts::{ChangeLine, CredentialState, DailyFacts, Did, FailedRun, Light, Tally},
 };
 
 use crate::{
@@ -65,11 +67,14 @@ fn meaning(facts: &DailyFacts, mood: Mood) -> String {
         (started, succeeded) if started == succeeded => "Every run succeeded",
         _ => "No run failed",
     };
+    let flawless = facts.runs.started != 0 && facts.runs.failed == 0 && facts.errors.total == 0;
     match (mood, changed) {
         (Mood::Ok, true) => format!("{ran}, and nothing waits for you: {done}."),
         (Mood::Ok, false) => format!("{ran}, and there was nothing to change."),
         (Mood::Held, true) => format!("The rest was applied: {done}."),
         (Mood::Held, false) => "Nothing else was changed.".to_owned(),
+        (Mood::Attention, true) if flawless => format!("{ran}: {done}."),
+        (Mood::Attention, false) if flawless => format!("{ran}, and there was nothing to change."),
         (Mood::Attention, true) => format!("What could be done was done: {done}."),
         (Mood::Attention, false) => "Nothing was changed.".to_owned(),
     }
@@ -85,18 +90,18 @@ fn warnings(facts: &DailyFacts) -> Option<Section> {
     (!items.is_empty()).then(|| Section::new("Warnings", [Block::Items(items)]))
 }
 
+/// What ran, and the newest failed run of each kind of failure.
 fn runs(facts: &DailyFacts) -> Vec<Block> {
     let runs = &facts.runs;
-    let shown = &runs.failures[..runs.failures.len().min(5)];
+    let mut seen = BTreeSet::new();
+    let kinds = runs.failures.iter().filter(|run| seen.insert(run.failure.code));
+    let shown: Vec<_> = kinds.take(5).map(failed_run).collect();
+    let more = words::more(runs.failed, shown.len()).filter(|_| !shown.is_empty());
     let mut blocks = vec![page::runs(runs)];
     if !shown.is_empty() {
-        blocks.push(Block::Items(shown.iter().map(failed_run).collect()));
+        blocks.push(Block::Items(shown));
     }
-    blocks.extend(
-        words::more(runs.failed, shown.len())
-            .filter(|_| !shown.is_empty())
-            .map(|more| Block::Note(format!("… {more} failed."))),
-    );
+    blocks.extend(more.map(|more| Block::Note(format!("… {more} failed."))));
     blocks
 }
 
@@ -148,15 +153,9 @@ fn outcomes(facts: &DailyFacts) -> Vec<Block> {
 }
 
 fn changes(facts: &DailyFacts) -> Vec<Block> {
-    let mut shown: Vec<_> = facts.changes.shown.iter().collect();
-    shown.sort_by_key(|change| change.did);
-    shown.truncate(MOST_CHANGES);
-    if shown.is_empty() {
-        return vec![Block::Note("None.".to_owned())];
-    }
-    let mut blocks = vec![Block::Items(shown.iter().map(|change| changed(change)).collect())];
-    blocks.extend(words::more(facts.changes.total, shown.len()).map(|more| Block::Words(format!("… {more}."))));
-    blocks
+    let mut changes = facts.changes.clone();
+    changes.shown.sort_by_key(|change| change.did);
+    if changes.shown.is_empty() { vec![Block::Note("None.".to_owned())] } else { page::listed(&changes, changed) }
 }
 
 fn changed(change: &ChangeLine) -> Item {
@@ -217,9 +216,7 @@ fn errors(facts: &DailyFacts) -> Vec<Block> {
             detail: format!("{}{retry}", words::stopped(&error.message)),
         }
     };
-    let mut blocks = vec![Block::Items(facts.errors.shown.iter().map(item).collect())];
-    blocks.extend(words::more_of(&facts.errors).map(|more| Block::Words(format!("… {more}."))));
-    blocks
+    page::listed(&facts.errors, item)
 }
 
 fn connection(facts: &DailyFacts) -> Vec<Block> {
@@ -273,8 +270,7 @@ fn without_mobile(facts: &DailyFacts) -> Vec<Block> {
             name if name.is_empty() => Item { name: escape::line(&person.address, 120), ..Item::default() },
             name => Item { name, aside: escape::line(&person.address, 120), ..Item::default() },
         };
-        blocks.push(Block::Items(administrators.shown.iter().map(item).collect()));
-        blocks.extend(words::more_of(administrators).map(|more| Block::Words(format!("… {more}."))));
+        blocks.extend(page::listed(administrators, item));
     }
     if facts.without_mobile.others != 0 {
         let verb = if facts.without_mobile.others == 1 { "lacks" } else { "lack" };
@@ -303,7 +299,5 @@ fn settings_changed(facts: &DailyFacts) -> Vec<Block> {
             detail,
         }
     };
-    let mut blocks = vec![Block::Items(facts.settings_changed.shown.iter().map(item).collect())];
-    blocks.extend(words::more_of(&facts.settings_changed).map(|more| Block::Words(format!("… {more}."))));
-    blocks
+    page::listed(&facts.settings_changed, item)
 }

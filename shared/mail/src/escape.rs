@@ -77,6 +77,18 @@ mod tests {
     }
 
     #[test]
+    fn r6_6_no_character_at_all_gets_through_raw() {
+        let mut html = String::new();
+        let all: String = (char::MIN..=char::MAX).collect();
+        Html.write_escaped_str(&mut html, &all).unwrap();
+        let raw = |c: char| {
+            c.is_control() || matches!(c, '<' | '>' | '"' | '\'' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        assert_eq!(html.find(raw), None);
+        assert!(!line(&all, usize::MAX).contains(|c: char| c != '<' && c != '>' && c != '"' && c != '\'' && raw(c)));
+    }
+
+    #[test]
     fn lines_have_an_end() {
         assert_eq!(line(" Ann ", 3), "Ann");
         assert_eq!(line("Anna", 3), "An…");

@@ -1,7 +1,7 @@
 //! The warning that a credential ends, has ended or is refused, and the word that all is well again (rule 6.4).
 
 use directory::{
-    CredentialKind,
+    Code, CredentialKind, Failure,
     facts::{ExpiryEvent, ExpiryFacts},
 };
 
@@ -76,48 +76,62 @@ fn meaning(facts: &ExpiryFacts) -> String {
 fn failed_runs(facts: &ExpiryFacts) -> String {
     match facts.failed_runs {
         0 => "No run has failed because of it yet.".to_owned(),
-        runs => format!("{} failed since.", words::sentence(&words::many(runs, "run"))),
+        1 => "1 run has failed since.".to_owned(),
+        runs => format!("{} have failed since.", words::many(runs, "run")),
     }
 }
 
-/// How to renew it, step by step.
+/// Whether a new credential ends the refusal; it does not where the application or the directory is what is wrong.
+pub(crate) fn renewal_helps(refusal: &Failure) -> bool {
+    matches!(
+        refusal.code,
+        Code::CredentialSecretExpired
+            | Code::CredentialSecretInvalid
+            | Code::CredentialCertificateInvalid
+            | Code::CredentialFederationMismatch
+    )
+}
+
+/// What to do, step by step.
 fn steps(facts: &ExpiryFacts) -> Vec<Block> {
-    let application = facts.application_name.as_deref().map(|name| format!("“{}”", escape::line(name, 100)));
-    let application = application.unwrap_or_else(|| escape::line(&facts.application_id, 64));
-    let open = format!("In Microsoft's portal, open App registrations, then the application {application}.");
-    let mut steps = match &facts.event {
-        ExpiryEvent::Refused(failure) if !failure.help.is_empty() => vec![words::stopped(&failure.help)],
-        _ => Vec::new(),
+    let steps = match &facts.event {
+        ExpiryEvent::Refused(failure) if !renewal_helps(failure) => {
+            vec![words::stopped(&failure.help), "Then check the connection again.".to_owned()]
+        }
+        _ => renewal(facts),
     };
-    match facts.kind {
-        CredentialKind::Secret => steps.extend([
-            open,
-            "Under Certificates & secrets, Client secrets, add a new client secret. Note the day on which it ends.".to_owned(),
-            "Copy its Value at once: the portal shows it only now. (Not its Secret ID.)".to_owned(),
-            "Save the value as this tenant's new secret, with the day. It is tried before it replaces the old one.".to_owned(),
-            "When the mail “resolved” has come, delete the old secret in the portal.".to_owned(),
-        ]),
-        CredentialKind::Certificate => steps.extend([
-            "Make a new key and certificate.".to_owned(),
-            open,
-            "Under Certificates & secrets, Certificates, upload the certificate, without its key.".to_owned(),
-            "Save the PEM of key and certificate here. It is tried before it replaces the old one.".to_owned(),
-            "When the mail “resolved” has come, delete the old certificate in the portal.".to_owned(),
-        ]),
-        CredentialKind::Federated => steps.extend([
-            open,
-            "Under Certificates & secrets, Federated credentials, compare issuer, subject and audience with those that \
-             support names."
-                .to_owned(),
-            "Test the connection.".to_owned(),
-        ]),
-    }
     let steps = steps.into_iter().map(|what| Step { what, how: String::new(), link: None }).collect();
     let links = [
         link("Open the application in Microsoft's portal", facts.portal.as_deref()),
-        link("Enter the new credential in the console", facts.console.as_deref()),
+        link("Open the console", facts.console.as_deref()),
     ];
     [Block::Steps(steps)].into_iter().chain(links.into_iter().flatten()).collect()
+}
+
+/// How to renew the credential.
+fn renewal(facts: &ExpiryFacts) -> Vec<String> {
+    let application = facts.application_name.as_deref().map(|name| format!("“{}”", escape::line(name, 100)));
+    let application = application.unwrap_or_else(|| escape::line(&facts.application_id, 64));
+    let open = format!("In Microsoft's portal, open App registrations, then the application {application}.");
+    let rest: &[&str] = match facts.kind {
+        CredentialKind::Secret => &[
+            "Under Certificates & secrets, Client secrets, add a new client secret. Note the day on which it ends.",
+            "Copy its Value (not its Secret ID) at once: the portal shows it only now.",
+            "Save the value as this tenant's new secret, with the day. It is tried before it replaces the old one.",
+            "Once the mail that says “resolved” is here, delete the old secret in the portal.",
+        ],
+        CredentialKind::Certificate => &[
+            "Under Certificates & secrets, Certificates, upload a new certificate, without its key.",
+            "Save the PEM of key and certificate for this tenant. It is tried before it replaces the old one.",
+            "Once the mail that says “resolved” is here, delete the old certificate in the portal.",
+        ],
+        CredentialKind::Federated => &[
+            "Under Certificates & secrets, Federated credentials, compare issuer, subject and audience with those that \
+             support names.",
+            "Then check the connection again.",
+        ],
+    };
+    [open].into_iter().chain(rest.iter().map(|&step| step.to_owned())).collect()
 }
 
 fn effects(facts: &ExpiryFacts) -> Vec<Block> {

@@ -1,7 +1,7 @@
 //! A mail as words in order, and the two templates that lay it out.
 
 use askama::Template;
-use directory::facts::Runs;
+use directory::facts::{Listed, MOST_CHANGES, Runs};
 
 use crate::{Rendered, escape, words};
 
@@ -155,6 +155,13 @@ pub(crate) fn runs(runs: &Runs) -> Block {
     Block::Figures(figures.map(|(label, number)| (label, words::figure(number))))
 }
 
+/// The first of a list, and how many more there are.
+pub(crate) fn listed<T>(list: &Listed<T>, item: impl Fn(&T) -> Item) -> Vec<Block> {
+    let shown: Vec<_> = list.shown.iter().take(MOST_CHANGES).map(item).collect();
+    let more = words::more(list.total, shown.len()).map(|more| Block::Words(format!("… {more}.")));
+    [Block::Items(shown)].into_iter().chain(more).collect()
+}
+
 /// A block that links to `url`, where there is one that a mail may link to.
 pub(crate) fn link(label: &'static str, url: Option<&str>) -> Option<Block> {
     safe_link(label, url).map(|(label, url)| Block::Link(label, url))
@@ -163,7 +170,8 @@ pub(crate) fn link(label: &'static str, url: Option<&str>) -> Option<Block> {
 /// A link, if it leads to a web page and nowhere else.
 pub(crate) fn safe_link(label: &'static str, url: Option<&str>) -> Option<(&'static str, String)> {
     let url = url?;
-    let web = url.starts_with("https://") || url.starts_with("http://127.0.0.1") || url.starts_with("http://localhost");
+    let web =
+        url.starts_with("https://") || url.starts_with("http://127.0.0.1:") || url.starts_with("http://localhost:");
     (web && !url.chars().any(|c| c.is_whitespace() || c.is_control())).then(|| (label, url.to_owned()))
 }
 

@@ -3,7 +3,7 @@
 use directory::facts::{Expiring, Listed, Named, NeverRan, RollUpFacts, Trouble, Waiting};
 
 use crate::{
-    Rendered,
+    Rendered, escape,
     page::{self, Block, Item, Mood, Page, Section},
     verdict, words,
 };
@@ -59,14 +59,15 @@ fn section<T>(title: &'static str, list: &Listed<T>, item: fn(&T) -> Item) -> Se
     if list.total == 0 {
         return Section::new(title, [Block::Note("None.".to_owned())]);
     }
-    let mut blocks = vec![Block::Items(list.shown.iter().map(item).collect())];
-    blocks.extend(words::more_of(list).map(|more| Block::Words(format!("… {more}."))));
-    Section::new(title, blocks)
+    Section::new(title, page::listed(list, item))
 }
 
 /// A tenant's own line, with its id: what the operator's commands ask for.
 fn line(tenant: &Named, tag: String, detail: String) -> Item {
-    Item { tag, name: words::tenant_in_full(tenant), aside: tenant.id.to_string(), detail }
+    let domain = tenant.domain.as_deref().map(|domain| format!(", {}", escape::line(domain, 80)));
+    let aside = format!("{}{}", tenant.id, domain.unwrap_or_default());
+    let name = escape::line(&tenant.name, 80);
+    Item { tag, name: if name.is_empty() { words::tenant(tenant) } else { name }, aside, detail }
 }
 
 fn failed(trouble: &Trouble) -> Item {

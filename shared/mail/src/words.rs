@@ -2,7 +2,7 @@
 
 use directory::{
     CredentialKind, Failure,
-    facts::{ExpiryDay, ExpirySource, Listed, Named},
+    facts::{ExpiryDay, ExpirySource, Named},
 };
 use jiff::civil::{Date, DateTime};
 
@@ -117,11 +117,6 @@ pub(crate) fn tenant_in_full(named: &Named) -> String {
 pub(crate) fn more(total: u64, shown: usize) -> Option<String> {
     let left = total.saturating_sub(shown as u64);
     (left != 0).then(|| format!("and {} more", figure(left)))
-}
-
-/// What a whole list leaves unsaid.
-pub(crate) fn more_of<T>(list: &Listed<T>) -> Option<String> {
-    more(list.total, list.shown.len())
 }
 
 /// With a capital letter at its start.

@@ -1,4 +1,5 @@
 //! Whole mails, as people get them.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod samples;
 
@@ -72,7 +73,7 @@ fn r6_4_expiry_warnings() {
     whole!("expired", expiry(&facts));
 
     let mut facts = ending();
-    facts.event = ExpiryEvent::Refused(secret_expired());
+    facts.event = ExpiryEvent::Refused(Box::new(secret_expired()));
     facts.failed_runs = 1;
     whole!("refused_credential", expiry(&facts));
 
@@ -80,6 +81,34 @@ fn r6_4_expiry_warnings() {
     facts.event = ExpiryEvent::Resolved;
     facts.expiry = Some(expires(730, ExpirySource::Stated));
     whole!("resolved", expiry(&facts));
+}
+
+#[test]
+fn r6_4_a_new_credential_is_not_the_cure_for_everything() {
+    let gone = directory::Failure::new(
+        directory::Code::ApplicationNotFound,
+        "the application is not in this directory",
+        "compare application id and directory id with the portal",
+    );
+    let mut warning = ending();
+    warning.event = ExpiryEvent::Refused(Box::new(gone.clone()));
+    let mut facts = refused();
+    facts.runs.failures[0].failure = gone;
+    for text in [expiry(&warning).text, daily(&facts).text] {
+        assert!(text.contains("Compare application id and directory id with the portal."), "{text}");
+        assert!(!text.contains("client secret;") && !text.contains("new client secret"), "{text}");
+    }
+}
+
+#[test]
+fn r6_3_what_is_over_is_nobodys_task() {
+    let mut facts = busy();
+    facts.errors = Listed::default();
+    facts.credential.state = CredentialState::Working;
+    facts.connection.last_successful_sync = Some(TODAY.at(23, 59, 0, 0));
+    let text = daily(&facts).text;
+    assert!(text.contains("ATTENTION: 1 error\n"), "{text}");
+    assert!(text.contains("WHAT YOU MUST DO\n\nNothing for now"), "{text}");
 }
 
 #[test]
@@ -201,7 +230,7 @@ fn r6_2_who_a_subject_names() {
 fn r6_6_no_name_breaks_a_mail() {
     let mut warning = ending();
     warning.tenant = hostile().tenant;
-    warning.event = ExpiryEvent::Refused(hostile().connection.error.unwrap());
+    warning.event = ExpiryEvent::Refused(Box::new(hostile().connection.error.unwrap()));
     for text in [&mut warning.application_name, &mut warning.name, &mut warning.key_id, &mut warning.hint] {
         *text = Some(samples::HOSTILE.to_owned());
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use directory::{
     Code, CredentialKind, Failure,
-    facts::{CredentialState, DailyFacts, HeldChanges},
+    facts::{CredentialState, DailyFacts, FailedRun, HeldChanges},
 };
 
 use crate::{
+    expiry::renewal_helps,
     page::{Block, Mood, Step, link, safe_link},
     verdict, words,
 };
@@ -39,7 +40,9 @@ pub(super) fn to_do(facts: &DailyFacts, mood: Mood) -> Vec<Block> {
     let mut blocks = match (steps.is_empty(), mood) {
         (false, _) => vec![Block::Steps(steps)],
         (true, Mood::Ok) => return vec![Block::Words("Nothing.".to_owned())],
-        (true, _) => vec![Block::Words("Nothing for now: what failed is tried again by itself.".to_owned())],
+        (true, _) => vec![Block::Words(
+            "Nothing for now: what failed is tried again by itself, or has succeeded since.".to_owned(),
+        )],
     };
     blocks.extend(link("Open the console", facts.console.as_deref()));
     blocks
@@ -58,19 +61,20 @@ fn decide(facts: &DailyFacts, held: &HeldChanges) -> Option<Step> {
         .filter(|(number, ..)| *number != 0)
         .map(|(number, one, several)| format!("{} {}", words::figure(number), if number == 1 { one } else { several }))
         .collect();
-    let one = held.users + held.groups + held.emptied + held.undone == 1;
-    let why = match (verdict::removals(held), held.undone) {
+    let removals = verdict::removals(held);
+    let (it, it_is) = if removals + held.undone == 1 { ("it", "it is") } else { ("them", "they are") };
+    let why = match (removals, held.undone) {
         (0, _) => "Entra still asks for what was undone here, so it was not done again.",
-        (_, 0) => "These are more removals than the deletion brake lets through by itself.",
+        (_, 0) => "The deletion brake does not let this through by itself.",
         _ => {
-            "These are more removals than the deletion brake lets through by itself, and changes that were undone here."
+            "The deletion brake does not let the removals through by itself, and Entra still asks for what was undone here."
         }
     };
     (!parts.is_empty()).then(|| Step {
         what: format!("Decide on what is held: {}.", words::list(&parts)),
         how: format!(
-            "{why} If {} right, release run {}. If not, put it right in Entra, and the next run lets go of it. Waiting {}.",
-            if one { "it is" } else { "they are" },
+            "{why} If {it_is} right, have run {} released. If not, put {it} right in Entra, and the next run lets go of {it}. \
+             Waiting {}.",
             held.run,
             words::age(held.since, facts.date)
         ),
@@ -82,6 +86,9 @@ fn decide(facts: &DailyFacts, held: &HeldChanges) -> Option<Step> {
 fn renew(facts: &DailyFacts) -> Option<Step> {
     let name = words::credential_in_full(facts.credential.kind);
     let when = facts.credential.expiry.map(|expiry| (words::day(expiry.on), words::in_days(expiry.days_left)));
+    if let Some(other) = refusal(facts).filter(|failure| !renewal_helps(failure)) {
+        return Some(step(other));
+    }
     let what = match (facts.credential.state, when) {
         (CredentialState::Working, _) => return None,
         (CredentialState::Configure, _) => "Connect the directory: no credential has been saved yet.".to_owned(),
@@ -91,8 +98,7 @@ fn renew(facts: &DailyFacts) -> Option<Step> {
         (CredentialState::Expiring, Some((on, days))) => format!("Renew the {name}: it expires on {on}, {days}."),
         (CredentialState::Expiring, None) => format!("Renew the {name}: it expires soon."),
     };
-    let refusal = refusal(facts).map(|failure| format!("{} ", words::stopped(&failure.help))).unwrap_or_default();
-    Some(Step { what, how: format!("{refusal}{}", how_to_renew(facts.credential.kind)), link: None })
+    Some(Step { what, how: how_to_renew(facts.credential.kind).to_owned(), link: None })
 }
 
 /// Why the credential is refused, as far as anybody said.
@@ -120,21 +126,28 @@ fn how_to_renew(kind: CredentialKind) -> &'static str {
     }
 }
 
-/// Other reasons why runs or the check failed, each once. What passes by itself is nobody's task.
+/// Other reasons why runs fail or the check failed, each once. What passes by itself, or is over, is nobody's task.
 fn mend(facts: &DailyFacts) -> Vec<Step> {
-    let check = facts.connection.error.iter().filter(|_| verdict::connection_fails(facts));
-    let failures = facts.runs.failures.iter().map(|run| &run.failure).chain(check);
-    let reported = facts.credential.state != CredentialState::Working;
+    let lasts = |run: &&FailedRun| facts.connection.last_successful_sync.is_none_or(|success| success < run.at);
+    let reported = matches!(facts.credential.state, CredentialState::Expired | CredentialState::Refused);
+    let runs = facts.runs.failures.iter().filter(lasts).map(|run| &run.failure);
+    let runs = runs.filter(|failure| !failure.code.passes() && failure.code != Code::Busy);
+    let runs = runs.filter(|failure| !(reported && failure.code.refuses_credential()));
+    let check = facts.connection.error.as_ref().filter(|_| verdict::connection_fails(facts));
     let mut seen = BTreeSet::new();
-    failures
-        .filter(|failure| !failure.code.passes() && failure.code != Code::Busy)
-        .filter(|failure| !(reported && failure.code.refuses_credential()))
-        .filter(|failure| seen.insert((failure.code, &failure.message)))
-        .map(|failure| Step {
-            what: words::stopped(&failure.message),
-            how: words::stopped(&failure.help),
-            link: safe_link("Grant admin consent", failure.consent_link.as_deref()),
-        })
-        .take(5)
-        .collect()
+    let mut steps: Vec<_> = runs.filter(|failure| seen.insert(failure.code)).map(step).take(5).collect();
+    steps.extend(check.filter(|failure| seen.insert(failure.code)).map(|failure| {
+        let Step { what, how, link } = step(failure);
+        Step { what, how: format!("{how} Then check the connection again."), link }
+    }));
+    steps
+}
+
+/// What a failure asks for.
+fn step(failure: &Failure) -> Step {
+    Step {
+        what: words::stopped(&failure.message),
+        how: words::stopped(&failure.help),
+        link: safe_link("Grant admin consent", failure.consent_link.as_deref()),
+    }
 }

@@ -61,7 +61,7 @@ pub(crate) fn busy() -> DailyFacts {
             started: 24,
             succeeded: 23,
             failed: 1,
-            failures: vec![failed_run(3, Failure {
+            failures: vec![failed_run(23, Failure {
                 microsoft: Some(Microsoft {
                     code: Some("Authorization_RequestDenied".to_owned()),
                     correlation_id: None,
@@ -108,6 +108,7 @@ pub(crate) fn busy() -> DailyFacts {
             since: date(2026, 2, 27),
             retry_at: Some(datetime(2026, 3, 4, 6, 0, 0, 0)),
         }]),
+        connection: ConnectionFacts { last_successful_sync: Some(datetime(2026, 3, 3, 22, 4, 0, 0)), ..quiet().connection },
         credential: CredentialFacts {
             kind: CredentialKind::Secret,
             state: CredentialState::Expiring,
