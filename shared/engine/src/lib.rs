@@ -13,4 +13,5 @@ mod members;
 mod plan;
 pub mod ports;
 mod pull;
+pub mod schedule;
 pub mod records;
