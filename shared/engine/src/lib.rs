@@ -15,3 +15,4 @@ pub mod ports;
 mod pull;
 pub mod schedule;
 pub mod records;
+pub mod run;

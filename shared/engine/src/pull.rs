@@ -163,7 +163,7 @@ async fn take_in(
         work: BTreeMap::new(),
         links: BTreeMap::new(),
     };
-    let ids: BTreeSet<ObjectId> = page.objects.iter().filter_map(object_id).cloned().collect();
+    let ids: BTreeSet<ObjectId> = page.objects.iter().filter_map(object_id).collect();
     let ids: Vec<ObjectId> = ids.into_iter().collect();
     let keys: Vec<Key> = ids.iter().map(|id| keys::mirror(&lease.tenant, kind, id)).collect();
     for (id, item) in ids.into_iter().zip(store.get(&keys).await?) {
@@ -187,6 +187,11 @@ async fn take_in(
             }
             Observed::Removed { id, how } => intake.removed(&id, how).await?,
             Observed::Unreadable { id, why } => {
+                // It is there, whatever is wrong with it: nobody may be taken for gone because of it.
+                match ObjectId::try_from(id.as_str()) {
+                    Ok(id) => intake.keep(&id),
+                    Err(_) => cursor.nameless = true,
+                }
                 if run.warnings.iter().filter(|warning| warning.code == "unreadable_object").count() < MOST_NAMED {
                     let message = format!("{} {id:?} of Entra could not be read and is left as it is: {why}", kind.name());
                     let warning = Warning { code: "unreadable_object".to_owned(), message };
@@ -200,10 +205,10 @@ async fn take_in(
     intake.writes().await
 }
 
-fn object_id(object: &Observed) -> Option<&ObjectId> {
+fn object_id(object: &Observed) -> Option<ObjectId> {
     match object {
-        Observed::User { id, .. } | Observed::Group { id, .. } | Observed::Removed { id, .. } => Some(id),
-        Observed::Unreadable { .. } => None,
+        Observed::User { id, .. } | Observed::Group { id, .. } | Observed::Removed { id, .. } => Some(id.clone()),
+        Observed::Unreadable { id, .. } => ObjectId::try_from(id.as_str()).ok(),
     }
 }
 
@@ -227,6 +232,12 @@ impl<S: Store> Intake<'_, S> {
         row.round = round;
         row.removed = None;
         row
+    }
+
+    fn keep(&mut self, id: &ObjectId) {
+        if let Some(row) = self.rows.get_mut(id) {
+            row.round = self.round;
+        }
     }
 
     fn user(&mut self, id: ObjectId, told: &UserTold) {
@@ -422,7 +433,7 @@ async fn sweep(
                 let mut row = MirrorRow::read(kind, item)?;
                 if row.round < cursor.first_round {
                     writes.push(delete(keys::mirror(tenant, kind, &id)));
-                } else if row.round < cursor.round && row.removed.is_none() {
+                } else if row.round < cursor.round && row.removed.is_none() && !cursor.nameless {
                     row.removed = Some(Removal::Hard);
                     writes.push(put(keys::mirror(tenant, kind, &id), row.write()));
                 }
@@ -442,7 +453,7 @@ async fn sweep(
             }
         }
     }
-    let done = Cursor { full: false, sweep: false, seen: 0, ..cursor };
+    let done = Cursor { full: false, sweep: false, seen: 0, nameless: false, ..cursor };
     let everybody = Change::Set { set: Item::new(), add: vec![(everybody_attribute(kind), 1)] };
     let everybody = Write { key: keys::sync(tenant), change: everybody, only_if: Vec::new() };
     lease.commit(store, vec![put(keys::cursor(tenant, kind), write(&done)), everybody]).await?;

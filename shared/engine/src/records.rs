@@ -162,6 +162,8 @@ pub struct Cursor {
     pub seen: u64,
     /// A hash of the last page, to notice a round that goes in circles.
     pub last_page: String,
+    /// The full round named an object by something that is no id, so that nobody can be taken for unseen.
+    pub nameless: bool,
     /// The full round is read, and its unseen objects are to be marked as gone.
     pub sweep: bool,
 }
