@@ -5,6 +5,7 @@
 
 mod apply;
 mod chunk;
+pub mod dispatch;
 pub mod keys;
 pub mod lease;
 mod links;

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::{
     chunk, keys,
     lease::{Lease, Stop, delete, put},
-    load::{Loader, Unit},
+    load::Loader,
     members::{self, Memberships},
     ports::{Change, Clock, Fault, Item, Key, Range, Store, Table, Write},
     records::{Counts, Entry, HeldBack, MirrorRow, Phase, Run, Standing, Work, read, write},

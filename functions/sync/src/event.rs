@@ -1,0 +1,146 @@
+//! What the function is invoked with: parsed once, refused by name of the field.
+
+use std::collections::BTreeSet;
+
+use directory::{Failure, RunId, TenantId};
+use engine::{
+    records::Action,
+    run::{Job, Request},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A request, and the time at which it takes place.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// What is asked for.
+    pub(crate) request: Request,
+    /// The test clock's time.
+    pub(crate) now: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Event {
+    tenant: TenantId,
+    action: Asking,
+    run: Option<RunId>,
+    #[serde(default)]
+    except: BTreeSet<String>,
+    #[serde(default)]
+    full: bool,
+    settings: Option<Value>,
+    by: Option<String>,
+    now: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Asking {
+    Sync,
+    Preview,
+    Apply,
+    Release,
+}
+
+/// What a person asks for.
+pub(crate) fn direct(payload: Value) -> Result<Asked, Failure> {
+    if !payload.is_object() {
+        return Err(Failure::invalid("the event is not a JSON object"));
+    }
+    let event: Event = serde_path_to_error::deserialize(payload).map_err(|err| {
+        let text = err.inner().to_string();
+        let at = err.path().to_string();
+        let said = if text.starts_with("unknown field") || text.starts_with("missing field") {
+            text
+        } else {
+            text.find("expected").map_or_else(|| text.clone(), |from| text[from..].to_owned())
+        };
+        Failure::invalid(if at == "." { said } else { format!("{at}: {said}") })
+    })?;
+    let action = match event.action {
+        Asking::Sync => Action::Sync,
+        Asking::Preview => Action::Preview,
+        Asking::Apply => Action::Apply,
+        Asking::Release => Action::Release,
+    };
+    if matches!(action, Action::Apply | Action::Release) == event.run.is_none() {
+        return Err(Failure::invalid("run: expected with the actions apply and release, and only there"));
+    }
+    let new = matches!(action, Action::Sync | Action::Preview);
+    if !new && (event.full || event.settings.is_some()) {
+        return Err(Failure::invalid("full and settings: expected only with the actions sync and preview"));
+    }
+    if action != Action::Apply && !event.except.is_empty() {
+        return Err(Failure::invalid("except: expected only with the action apply"));
+    }
+    let by = event.by.unwrap_or_else(|| "operator".to_owned());
+    if by.len() > 200 || by.chars().any(char::is_control) {
+        return Err(Failure::invalid("by: expected at most 200 characters without control characters"));
+    }
+    let request = Request {
+        tenant: event.tenant,
+        action,
+        run: event.run,
+        except: event.except,
+        full: event.full,
+        settings: event.settings,
+        by,
+        queued: false,
+    };
+    Ok(Asked { request, now: event.now })
+}
+
+/// What a message of the queue asks for.
+pub(crate) fn message(body: &str) -> Result<Asked, Failure> {
+    let job: Job = serde_json::from_str(body).map_err(|err| Failure::invalid(format!("not a job: {err}")))?;
+    if job.action != "sync" {
+        return Err(Failure::invalid("not a job: the queue carries the action sync only"));
+    }
+    let request = Request {
+        tenant: job.tenant,
+        action: Action::Sync,
+        run: job.run,
+        except: BTreeSet::new(),
+        full: false,
+        settings: None,
+        by: "schedule".to_owned(),
+        queued: true,
+    };
+    Ok(Asked { request, now: job.now.map(|now| now.to_string()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn s9_events_that_cannot_be_are_refused_by_name() {
+        check("a string",          json!("sync"),                                                  "the event is not a JSON object");
+        check("no tenant",         json!({"action": "sync"}),                                      "missing field `tenant`");
+        check("bad tenant",        json!({"tenant": "A#b", "action": "sync"}),                     "tenant: ");
+        check("unknown action",    json!({"tenant": "a", "action": "destroy"}),                    "action: expected");
+        check("unknown key",       json!({"tenant": "a", "action": "sync", "force": true}),        "unknown field `force`");
+        check("wrong type",        json!({"tenant": "a", "action": "sync", "full": "yes"}),        "full: expected a boolean");
+        check("apply without run", json!({"tenant": "a", "action": "apply"}),                      "run: expected");
+        check("sync with run",     json!({"tenant": "a", "action": "sync", "run": "01JD0000000000000000000000"}), "run: expected");
+        check("a run that is not", json!({"tenant": "a", "action": "apply", "run": "latest"}),     "run: ");
+    }
+
+    #[track_caller]
+    fn check(name: &str, event: Value, expected: &str) {
+        let failure = direct(event).unwrap_err();
+        assert!(failure.message.contains(expected), "{name}: {failure}");
+    }
+
+    #[test]
+    fn s9_messages_that_are_no_jobs_are_refused() {
+        for body in ["", "{", "[]", "{\"tenant\": \"a\"}", "{\"tenant\": \"a\", \"action\": \"apply\"}"] {
+            assert!(message(body).is_err(), "{body}");
+        }
+        assert!(message(r#"{"tenant": "a", "action": "sync"}"#).unwrap().request.queued);
+    }
+}
