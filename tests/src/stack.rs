@@ -1,0 +1,118 @@
+//! The deployed stack as an operator sees it: functions to invoke, mail that went out, the stand-in for Microsoft.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use aws_sdk_lambda::{Client, config::Credentials, primitives::Blob};
+use serde_json::Value;
+
+/// Anything that can go wrong on the way.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// A deployed stack.
+pub struct Stack {
+    lambda: Client,
+    http: reqwest::Client,
+    values: BTreeMap<String, String>,
+}
+
+impl Stack {
+    /// The stack that `make up` has written down in the file that `STACK_ENV` names.
+    ///
+    /// # Errors
+    /// Where there is no such file.
+    pub fn from_env() -> Result<Self, Error> {
+        let path = std::env::var_os("STACK_ENV").map_or_else(|| PathBuf::from(".local/stack.env"), PathBuf::from);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|err| format!("cannot read {}: {err}; `make up` writes it", path.display()))?;
+        let values: BTreeMap<String, String> =
+            text.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let value = |key: &str| values.get(key).cloned().unwrap_or_default();
+        let config = aws_sdk_lambda::Config::builder()
+            .behavior_version(aws_sdk_lambda::config::BehaviorVersion::v2026_01_12())
+            .region(aws_sdk_lambda::config::Region::new(value("AWS_REGION")))
+            .endpoint_url(value("AWS_ENDPOINT_URL"))
+            .credentials_provider(Credentials::new(
+                value("AWS_ACCESS_KEY_ID"),
+                value("AWS_SECRET_ACCESS_KEY"),
+                None,
+                None,
+                "stack.env",
+            ))
+            .timeout_config(
+                aws_sdk_lambda::config::timeout::TimeoutConfig::builder()
+                    .operation_timeout(std::time::Duration::from_secs(400))
+                    .build(),
+            )
+            .retry_config(aws_sdk_lambda::config::retry::RetryConfig::disabled())
+            .build();
+        Ok(Self { lambda: Client::from_conf(config), http: reqwest::Client::builder().no_proxy().build()?, values })
+    }
+
+    /// A value of the stack: an output, or where it is.
+    ///
+    /// # Errors
+    /// Where the stack has no such value.
+    pub fn value(&self, key: &str) -> Result<&str, Error> {
+        self.values.get(key).map(String::as_str).ok_or_else(|| format!("the stack has no {key}").into())
+    }
+
+    /// Invoke a function by the name of its output without `Function`, such as `Admin`.
+    ///
+    /// # Errors
+    /// A function error, with what the function said.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Error> {
+        let name = self.value(&format!("{function}Function"))?;
+        let payload = Blob::new(serde_json::to_vec(event)?);
+        let output = self.lambda.invoke().function_name(name).payload(payload).send().await.map_err(|err| {
+            format!("cannot invoke {name}: {}", aws_sdk_lambda::error::DisplayErrorContext(err))
+        })?;
+        let answer = output.payload.map(Blob::into_inner).unwrap_or_default();
+        if let Some(error) = output.function_error {
+            return Err(format!("{name} failed ({error}): {}", String::from_utf8_lossy(&answer)).into());
+        }
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// Ask the stand-in for Microsoft for something by its control addresses.
+    ///
+    /// # Errors
+    /// Where it refuses.
+    pub async fn control(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        let url = format!("{}/_control/{path}", self.value("GRAPH_ENDPOINT")?);
+        let answer = self.http.post(url).json(body).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        if !status.is_success() {
+            return Err(format!("the stand-in refuses {path}: {text}").into());
+        }
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// What the stand-in counted and logged since it was last asked to forget.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn graph_requests(&self) -> Result<Value, Error> {
+        let url = format!("{}/_control/requests", self.value("GRAPH_ENDPOINT")?);
+        Ok(self.http.get(url).send().await?.json().await?)
+    }
+
+    /// Make the stand-in forget the requests so far.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn forget_graph_requests(&self) -> Result<(), Error> {
+        let url = format!("{}/_control/requests", self.value("GRAPH_ENDPOINT")?);
+        self.http.delete(url).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// The mails that local SES has taken, oldest first.
+    ///
+    /// # Errors
+    /// Where local AWS does not answer.
+    pub async fn mails(&self) -> Result<Vec<Value>, Error> {
+        let url = format!("{}/_ministack/ses/messages", self.value("AWS_ENDPOINT_URL")?);
+        let answer: Value = self.http.get(url).send().await?.json().await?;
+        Ok(answer.get("messages").or(Some(&answer)).and_then(Value::as_array).cloned().unwrap_or_default())
+    }
+}
