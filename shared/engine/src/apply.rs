@@ -160,7 +160,9 @@ impl<S: Store> Applier<'_, S> {
         let mut together = UnitWork::default();
         let mut taken: BTreeSet<Key> = BTreeSet::new();
         let units: Vec<&Entry> = entries[from..].iter().take_while(|entry| matches!(entry, Entry::Unit { .. })).take(ENOUGH).collect();
-        let known = self.know(&units, progress).await?;
+        // What only adds needs no look: if something is there already, the commit is refused, and each is tried alone.
+        let not_new: Vec<&Entry> = units.iter().copied().filter(|entry| !only_adds(entry)).collect();
+        let known = self.know(&not_new, progress).await?;
         for entry in units {
             let unit = self.settle(run, entry, progress, &known).await?;
             let keys: BTreeSet<Key> = unit.writes.iter().map(|write| write.key.clone()).collect();
@@ -253,6 +255,9 @@ impl<S: Store> Applier<'_, S> {
 
     /// The objects of units as they are now, and who owns the addresses that they are to get.
     async fn know(&self, units: &[&Entry], progress: &ChunkProgress) -> Result<Known, Stop> {
+        if units.is_empty() {
+            return Ok(Known::default());
+        }
         let mut locals: BTreeSet<Local> = BTreeSet::new();
         let mut addresses: BTreeSet<Address> = BTreeSet::new();
         for entry in units {
@@ -429,6 +434,9 @@ impl<S: Store> Applier<'_, S> {
     async fn members(&self, entry: &Entry, progress: &ChunkProgress) -> Result<(), Stop> {
         let Entry::Members { change, group, local, join, leave, empties } = entry else { return Ok(()) };
         let tenant = self.loader.tenant;
+        if self.selection.releasing && !*empties {
+            return Ok(());
+        }
         let held_back = *empties && self.selection.held.as_ref().is_some_and(|held| held.members > 0);
         let left = progress.exceptions.contains_key(change) || self.selection.unchecked.contains(change) || held_back;
         let group_row = self.store.get(&[keys::object(tenant, Kind::Group, local)]).await?.pop().flatten();
@@ -481,9 +489,15 @@ impl<S: Store> Applier<'_, S> {
 }
 
 /// Objects as they are now, and who owns the addresses in question.
+#[derive(Default)]
 struct Known {
     held: BTreeMap<Local, Held>,
     owners: BTreeMap<Address, Local>,
+}
+
+fn only_adds(entry: &Entry) -> bool {
+    matches!(entry, Entry::Unit { changes, bystanders, .. }
+        if bystanders.is_empty() && changes.iter().all(|planned| planned.change.category == Category::Adding))
 }
 
 /// Every address that a change gives its object.

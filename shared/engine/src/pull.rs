@@ -25,6 +25,8 @@ use crate::{
 pub enum Pulled {
     /// The mirror is what Entra said when the round ended.
     Complete,
+    /// The same after a full round, which asks for everybody to be evaluated.
+    CompleteAfresh,
     /// Something is missing: a fault, a cut answer, an answer that cannot be (rule 4.9).
     Short(Failure),
     /// Time is up, or Microsoft asks for a pause: go on later.
@@ -38,7 +40,7 @@ const MOST_RESTARTS: u32 = 2;
 /// How many unreadable objects a run names.
 const MOST_NAMED: usize = 20;
 
-/// Read a collection to the end of its round, page by page.
+/// Read a collection to the end of its round, page by page. `cursor` is what is stored, and follows it.
 ///
 /// # Errors
 /// [`Stop`]: nothing of the page in hand is lost, since it is read again.
@@ -46,14 +48,15 @@ pub async fn pull(
     (graph, store, clock): (&impl Graph, &impl Store, &impl Clock),
     lease: &Lease,
     run: &mut Run,
+    cursor: &mut Cursor,
     connection: u32,
     who: &Connection,
     kind: Kind,
     margin: Duration,
 ) -> Result<Pulled, Stop> {
+    let stored = cursor;
+    let mut cursor = stored.clone();
     let key = keys::cursor(&lease.tenant, kind);
-    let stored = store.get(std::slice::from_ref(&key)).await?.pop().flatten();
-    let mut cursor: Cursor = stored.map(|item| read("a cursor", item)).transpose()?.unwrap_or_default();
     let select = select(kind);
     if cursor.connection != connection {
         cursor = Cursor { connection, first_round: cursor.round + 1, ..begin_full(&cursor) };
@@ -117,6 +120,7 @@ pub async fn pull(
         let mut writes = take_in(store, lease, run, kind, page, &mut after).await?;
         writes.push(put(key.clone(), write(&after)));
         lease.commit_in_order(store, writes).await?;
+        stored.clone_from(&after);
         cursor = after;
         if !cursor.sweep && cursor.page.is_none() {
             return Ok(Pulled::Complete);
@@ -457,7 +461,7 @@ async fn sweep(
     let everybody = Change::Set { set: Item::new(), add: vec![(everybody_attribute(kind), 1)] };
     let everybody = Write { key: keys::sync(tenant), change: everybody, only_if: Vec::new() };
     lease.commit(store, vec![put(keys::cursor(tenant, kind), write(&done)), everybody]).await?;
-    Ok(Pulled::Complete)
+    Ok(Pulled::CompleteAfresh)
 }
 
 async fn has_any(store: &impl Store, lease: &Lease, kind: Kind, cursor: &Cursor) -> Result<bool, Stop> {

@@ -608,6 +608,13 @@ pub struct Run {
     pub ttl: i64,
 }
 
+impl Run {
+    /// Whether there is nobody to evaluate and no plan to carry out.
+    pub fn is_idle(&self) -> bool {
+        !self.worked && self.chunks == 0 && self.everybody == PerKind::default()
+    }
+}
+
 /// What a plan amounts to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

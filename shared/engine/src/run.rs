@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use crate::{
     apply::{self, Applier, Selection},
     keys,
-    lease::{Lease, Stop, put},
+    lease::{self, Lease, Stop, put},
     links,
     load::Loader,
     plan::{self, Planner},
     ports::{Change, Clock, Condition, Connection, Fault, Graph, Item, Message, Meter, Queue, QueueName, Secrets, Store, Table, Write},
     pull::{self, Pulled},
     records::{
-        Action, Billable, Counts, Cursor, Phase, Run, RunCounts, RunState, Schedule, Tally, Tenant, Warning, read, write,
+        Action, Billable, Counts, Cursor, Phase, Run, RunCounts, RunState, Schedule, Status, Tally, Tenant, Warning, read, write,
     },
     schedule,
 };
@@ -124,8 +124,13 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         tracing::info!(run = %run.run, slice = run.slices, action = ?run.action, "run starts or goes on");
         let worked = self.work(&lease, &mut run, &meta, &counts, margin).await?;
         match worked {
-            Worked::Done => self.finish(&lease, &mut run, &meta, &sync, now).await?,
-            Worked::Later(pause) => self.hand_over(&lease, &mut run, pause).await?,
+            Worked::Later(pause) if run.slices < MOST_SLICES => self.hand_over(&lease, &mut run, pause).await?,
+            Worked::Later(_) => {
+                tracing::error!(run = %run.run, "given up after {MOST_SLICES} invocations");
+                run.error = Some(Failure::unexpected(run.run.as_str()));
+                self.finish(&lease, &mut run, &meta, &sync, &counts, now).await?;
+            }
+            Worked::Done => self.finish(&lease, &mut run, &meta, &sync, &counts, now).await?,
         }
         Ok(self.answer(tenant, &run).await?)
     }
@@ -184,6 +189,8 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
 
     fn begin(&self, request: &Request, meta: &Tenant, sync: &Schedule, counts: &Counts) -> Run {
         let now = self.clock.now();
+        // Settings of this run only look at everybody: what stands was decided under the saved ones.
+        let wants = |kind| sync.everybody(kind).or(request.settings.as_ref().map(|_| sync.done[kind]));
         Run {
             run: run_id(now, self.owner),
             trigger: if request.queued { "schedule" } else { "manual" }.to_owned(),
@@ -205,7 +212,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             full: PerKind { users: request.full, groups: request.full },
             complete: PerKind::default(),
             tally: Tally::default(),
-            everybody: PerKind { users: sync.everybody(Kind::User), groups: sync.everybody(Kind::Group) },
+            everybody: PerKind { users: wants(Kind::User), groups: wants(Kind::Group) },
             ahead: BTreeSet::new(),
             foreign: BTreeSet::new(),
             worked: false,
@@ -305,27 +312,28 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         margin: Duration,
     ) -> Result<Worked, Stop> {
         let tenant = &lease.tenant;
+        let mut cursors = PerKind::default();
+        for (kind, item) in Kind::ALL.into_iter().zip(self.store.get(&Kind::ALL.map(|kind| keys::cursor(tenant, kind))).await?) {
+            cursors[kind] = read::<Cursor>("a cursor", item.unwrap_or_default())?;
+        }
         if run.phase == Phase::Pull {
-            match self.pull(lease, run, meta, margin).await? {
+            match self.pull(lease, run, meta, &mut cursors, margin).await? {
                 Worked::Later(pause) => return Ok(Worked::Later(pause)),
                 Worked::Done if run.error.is_some() => return Ok(Worked::Done),
                 Worked::Done => (),
             }
             plan::ring(self.store, lease, self.clock.now()).await?;
-            // Pull may have asked for everybody to be evaluated.
-            let item = self.store.get(&[keys::sync(tenant)]).await?.pop().flatten().unwrap_or_default();
-            let sync: Schedule = read("the schedule", item)?;
-            let all = run.settings.is_some();
-            let wants = |kind| sync.everybody(kind).or(all.then_some(sync.done[kind]));
-            run.everybody = PerKind { users: wants(Kind::User), groups: wants(Kind::Group) };
-            run.phase = Phase::Plan { kind: Kind::User, shard: None, after: None };
             run.worked = self.has_work(tenant).await?;
+            run.phase = Phase::Plan { kind: Kind::User, shard: None, after: None };
+        }
+        if run.is_idle() {
+            run.phase = if run.action == Action::Preview { run.phase.clone() } else { Phase::Finish };
         }
         let settings = match &run.settings {
             Some(patch) => per_run(&meta.settings, patch).unwrap_or_else(|_| meta.settings.clone()),
             None => meta.settings.clone(),
         };
-        let exempt = plan::exemptions(self.store, tenant).await?;
+        let exempt = if run.is_idle() { BTreeSet::new() } else { plan::exemptions(self.store, tenant).await? };
         let rules = Rules {
             settings: &settings,
             exempt: &exempt,
@@ -333,39 +341,26 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             now: self.clock.now(),
             deletions: run.complete.users && run.complete.groups,
         };
-        let cursors = self.store.get(&Kind::ALL.map(|kind| keys::cursor(tenant, kind))).await?;
-        let mut first_round = PerKind::default();
-        for (kind, item) in Kind::ALL.into_iter().zip(cursors) {
-            first_round[kind] = read::<Cursor>("a cursor", item.unwrap_or_default())?.first_round;
-        }
-        let empty = counts.users + counts.groups == 0 && run.phase != Phase::Finish;
+        let first_round = PerKind { users: cursors.users.first_round, groups: cursors.groups.first_round };
         let loader = |empty| Loader { store: self.store, tenant, first_round, empty };
         if matches!(run.phase, Phase::Plan { .. }) {
-            let nothing = !run.worked && run.everybody == PerKind::default();
-            if nothing {
-                run.phase = Phase::Apply { chunk: 0 };
-            } else {
-                let planner = Planner {
-                    store: self.store,
-                    lease,
-                    rules: rules.clone(),
-                    loader: loader(empty),
-                    saved: run.settings.is_none(),
-                };
+            if !run.is_idle() {
+                let empty = counts.users + counts.groups == 0;
+                let (rules, saved) = (rules.clone(), run.settings.is_none());
+                let planner = Planner { store: self.store, lease, rules, loader: loader(empty), saved };
                 if !planner.plan(run, self.clock, margin).await? {
                     return Ok(Worked::Later(Duration::ZERO));
                 }
             }
-            if run.trigger == "manual" && run.action == Action::Preview {
-                let mut foreign = run.foreign.clone();
+            if run.action == Action::Preview {
+                let mut foreign = std::mem::take(&mut run.foreign);
                 foreign.extend(plan::foreign_domains(self.store, tenant).await?);
                 if !foreign.is_empty() {
                     run.error = Some(foreign_failure(&foreign));
                     return Ok(Worked::Done);
                 }
             }
-            let counts: Counts = read("the totals", self.store.get(&[keys::counts(tenant)]).await?.pop().flatten().unwrap_or_default())?;
-            run.held = plan::brake(&settings, run, &counts);
+            run.held = plan::brake(&settings, run, &self.counts(tenant).await?);
             run.billable.after = run.billable.before + run.tally.seats;
             if run.action == Action::Preview {
                 return Ok(Worked::Done);
@@ -378,7 +373,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 return Ok(Worked::Later(Duration::ZERO));
             }
         }
-        if run.phase == Phase::Finish && run.settings.is_none() && (run.worked || run.chunks > 0) {
+        if run.phase == Phase::Finish && run.settings.is_none() && !run.is_idle() {
             apply::clear(self.store, lease, run).await?;
         }
         Ok(Worked::Done)
@@ -399,13 +394,25 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         Ok(selection)
     }
 
+    async fn counts(&self, tenant: &TenantId) -> Result<Counts, Fault> {
+        let item = self.store.get(&[keys::counts(tenant)]).await?.pop().flatten();
+        read("the totals", item.unwrap_or_default())
+    }
+
     async fn has_work(&self, tenant: &TenantId) -> Result<bool, Stop> {
         let range = crate::ports::Range { limit: 1, ..keys::starting(Table::Control, keys::work_pk(tenant), "0#") };
         Ok(!self.store.list(&range).await?.items.is_empty())
     }
 
     /// Read both collections (rules 1.7 and 4.9).
-    async fn pull(&self, lease: &Lease, run: &mut Run, meta: &Tenant, margin: Duration) -> Result<Worked, Stop> {
+    async fn pull(
+        &self,
+        lease: &Lease,
+        run: &mut Run,
+        meta: &Tenant,
+        cursors: &mut PerKind<Cursor>,
+        margin: Duration,
+    ) -> Result<Worked, Stop> {
         let mut who = match self.connection(&lease.tenant, meta, false).await? {
             Ok(who) => who,
             Err(failure) => {
@@ -422,12 +429,17 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 continue;
             }
             let world = (self.graph, self.store, self.clock);
-            let pulled = pull::pull(world, lease, run, meta.connection, &who, kind, margin).await?;
+            let pulled = pull::pull(world, lease, run, &mut cursors[kind], meta.connection, &who, kind, margin).await?;
             let made = std::mem::take(&mut who.meter).read();
             run.requests.graph += made.graph;
             run.requests.sign_in += made.sign_in;
             match pulled {
                 Pulled::Complete => run.complete[kind] = true,
+                Pulled::CompleteAfresh => {
+                    run.complete[kind] = true;
+                    let item = self.store.get(&[keys::sync(&lease.tenant)]).await?.pop().flatten().unwrap_or_default();
+                    run.everybody[kind] = read::<Schedule>("the schedule", item)?.everybody(kind);
+                }
                 Pulled::Later(pause) => return Ok(Worked::Later(pause)),
                 Pulled::Short(failure) if failure.code.refuses_credential() && !afresh => {
                     // Somebody may have renewed the secret since it was cached: look once past the cache.
@@ -474,7 +486,15 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
     }
 
     /// Write down the end of the run, let the lease go, and set the next due time.
-    async fn finish(&self, lease: &Lease, run: &mut Run, meta: &Tenant, sync: &Schedule, now: Timestamp) -> Result<(), Stop> {
+    async fn finish(
+        &self,
+        lease: &Lease,
+        run: &mut Run,
+        meta: &Tenant,
+        sync: &Schedule,
+        counts: &Counts,
+        now: Timestamp,
+    ) -> Result<(), Stop> {
         let tenant = &lease.tenant;
         let planned = run.action == Action::Preview && run.error.is_none();
         run.state = match (&run.error, planned, run.action, &run.held) {
@@ -488,7 +508,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             run.chunks = 0;
             run.counts = RunCounts::default();
         }
-        let counts: Counts = read("the totals", self.store.get(&[keys::counts(tenant)]).await?.pop().flatten().unwrap_or_default())?;
+        let counts = if run.is_idle() { *counts } else { self.counts(tenant).await? };
         count_standing(run, &counts);
         if matches!(run.state, RunState::Applied | RunState::Held) {
             run.billable.after = counts.billable;
@@ -506,13 +526,13 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             });
         }
         let mut set = released();
-        let mut stored: Schedule = read("the schedule", self.store.get(&[keys::sync(tenant)]).await?.pop().flatten().unwrap_or_default())?;
         let applied = matches!(run.state, RunState::Applied | RunState::Held);
         if applied && run.settings.is_none() {
+            let mut done = sync.done;
             for kind in Kind::ALL.into_iter().filter(|kind| run.complete[*kind]) {
-                stored.done[kind] = stored.done[kind].max(run.everybody[kind].unwrap_or_default());
+                done[kind] = done[kind].max(run.everybody[kind].unwrap_or_default());
             }
-            set.insert("done".to_owned(), json!(stored.done));
+            set.insert("done".to_owned(), json!(done));
         }
         if planned || applied {
             set.insert("newest".to_owned(), json!(run.run));
@@ -539,8 +559,11 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         } else if applied {
             set.insert("last_success".to_owned(), json!(now));
         }
-        let release = Write { key: keys::sync(tenant), change: Change::Set { set, add: Vec::new() }, only_if: Vec::new() };
-        lease.commit(self.store, vec![release, put(keys::run(tenant, &run.run), write(run))]).await?;
+        let mut writes = vec![lease::set(keys::sync(tenant), set), put(keys::run(tenant, &run.run), write(run))];
+        if run.action == Action::Preview {
+            writes.push(lease::set(keys::meta(tenant), Item::from_iter([("status".to_owned(), json!(checked(run, meta, now)))])));
+        }
+        lease.commit(self.store, writes).await?;
         tracing::info!(run = %run.run, state = ?run.state, slices = run.slices, graph = run.requests.graph, "run ends");
         Ok(())
     }
@@ -548,16 +571,12 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
     /// Leave the rest to the next invocation: what is done is committed, the run goes on by a message.
     async fn hand_over(&self, lease: &Lease, run: &mut Run, pause: Duration) -> Result<(), Stop> {
         let now = self.clock.now();
-        if run.slices >= MOST_SLICES {
-            run.error = Some(Failure::unexpected(run.run.as_str()));
-            tracing::error!(run = %run.run, "given up after {MOST_SLICES} invocations");
-        }
         let seconds = i64::try_from(pause.as_secs()).unwrap_or(HANDOVER_SECONDS);
         let mut set = released();
         set.retain(|name, _| name == "owner" || name == "lease_until");
         set.insert("due_at".to_owned(), json!(now.as_second() + seconds + HANDOVER_SECONDS));
         set.insert("due_shard".to_owned(), json!(schedule::run_shard(&lease.tenant)));
-        let release = Write { key: keys::sync(&lease.tenant), change: Change::Set { set, add: Vec::new() }, only_if: Vec::new() };
+        let release = lease::set(keys::sync(&lease.tenant), set);
         lease.commit(self.store, vec![release, put(keys::run(&lease.tenant, &run.run), write(run))]).await?;
         let job = Job {
             tenant: lease.tenant.clone(),
@@ -582,6 +601,16 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
 /// The attributes that let the lease go.
 fn released() -> Item {
     ["owner", "lease_until", "run", "since"].into_iter().map(|name| (name.to_owned(), Value::Null)).collect()
+}
+
+/// What a preview says of the connection: it is a manual check too (rule 1.6).
+fn checked(run: &Run, meta: &Tenant, now: Timestamp) -> Status {
+    match &run.error {
+        Some(failure) if !run.complete.users && !run.complete.groups => {
+            Status { green: false, verified_at: meta.status.verified_at, error: Some(failure.clone()) }
+        }
+        _ => Status { green: true, verified_at: Some(now), error: None },
+    }
 }
 
 /// The next due time: the regular one, or sooner where what failed may pass.
