@@ -101,7 +101,8 @@ impl<S: Store> Applier<'_, S> {
             let entries = chunk::load(self.store, self.loader.tenant, &run.run, number).await?;
             let key = keys::chunk_progress(self.loader.tenant, &run.run, number);
             let item = self.store.get(std::slice::from_ref(&key)).await?.pop().flatten();
-            let mut progress: ChunkProgress = item.map(|item| read("the progress of a plan", item)).transpose()?.unwrap_or_default();
+            let mut progress: ChunkProgress =
+                item.map(|item| read("the progress of a plan", item)).transpose()?.unwrap_or_default();
             while self.position(&progress) < entries.len() {
                 let from = self.position(&progress);
                 let through = match &entries[from] {
@@ -159,7 +160,8 @@ impl<S: Store> Applier<'_, S> {
         let mut through = from;
         let mut together = UnitWork::default();
         let mut taken: BTreeSet<Key> = BTreeSet::new();
-        let units: Vec<&Entry> = entries[from..].iter().take_while(|entry| matches!(entry, Entry::Unit { .. })).take(ENOUGH).collect();
+        let units: Vec<&Entry> =
+            entries[from..].iter().take_while(|entry| matches!(entry, Entry::Unit { .. })).take(ENOUGH).collect();
         // What only adds needs no look: if something is there already, the commit is refused, and each is tried alone.
         let not_new: Vec<&Entry> = units.iter().copied().filter(|entry| !only_adds(entry)).collect();
         let known = self.know(&not_new, progress).await?;
@@ -188,8 +190,8 @@ impl<S: Store> Applier<'_, S> {
             Err(Stop::Fault(fault)) if fault.passes => Err(Stop::Fault(fault)),
             // Somebody else changed one of the objects, or one of them cannot be written: each on its own.
             Err(_) => {
-                for at in from..through {
-                    self.alone(run, &entries[at], progress, key, at + 1, failures).await?;
+                for (at, entry) in entries.iter().enumerate().take(through).skip(from) {
+                    self.alone(run, entry, progress, key, at + 1, failures).await?;
                 }
                 Ok(through)
             }
@@ -235,7 +237,14 @@ impl<S: Store> Applier<'_, S> {
         self.commit(run, unit, progress, key, through).await
     }
 
-    async fn commit(&self, run: &mut Run, unit: UnitWork, progress: &mut ChunkProgress, key: &Key, through: usize) -> Result<(), Stop> {
+    async fn commit(
+        &self,
+        run: &mut Run,
+        unit: UnitWork,
+        progress: &mut ChunkProgress,
+        key: &Key,
+        through: usize,
+    ) -> Result<(), Stop> {
         let mut after = progress.clone();
         self.advance(&mut after, through);
         for (id, outcome, error) in &unit.outcomes {
@@ -245,7 +254,8 @@ impl<S: Store> Applier<'_, S> {
                 after.exceptions.insert(id.clone(), (*outcome, error.clone()));
             }
         }
-        let last = [Some(put(key.clone(), self.progress_item(run, &after))), add_totals(self.loader.tenant, &unit.totals)];
+        let last =
+            [Some(put(key.clone(), self.progress_item(run, &after))), add_totals(self.loader.tenant, &unit.totals)];
         let mut writes = unit.writes;
         writes.extend(last.into_iter().flatten());
         self.lease.commit(self.store, writes).await?;
@@ -283,7 +293,10 @@ impl<S: Store> Applier<'_, S> {
                 }
             }
         }
-        Ok(Known { held: locals.into_iter().zip(held).filter_map(|(local, held)| Some((local, held?))).collect(), owners })
+        Ok(Known {
+            held: locals.into_iter().zip(held).filter_map(|(local, held)| Some((local, held?))).collect(),
+            owners,
+        })
     }
 
     /// Why a change is not carried out; nothing where it is.
@@ -296,7 +309,13 @@ impl<S: Store> Applier<'_, S> {
     }
 
     /// What a unit comes to as things are now.
-    async fn settle(&self, run: &mut Run, entry: &Entry, progress: &ChunkProgress, known: &Known) -> Result<UnitWork, Stop> {
+    async fn settle(
+        &self,
+        run: &mut Run,
+        entry: &Entry,
+        progress: &ChunkProgress,
+        known: &Known,
+    ) -> Result<UnitWork, Stop> {
         let mut unit = UnitWork::default();
         let Entry::Unit { changes, bystanders, empties, waiting } = entry else { return Ok(unit) };
         let mut selected = Vec::new();
@@ -311,7 +330,8 @@ impl<S: Store> Applier<'_, S> {
             return Ok(unit);
         }
         let locals = changes.iter().map(|p| (p.change.object, p.local.clone())).chain(bystanders.iter().cloned());
-        let now: BTreeMap<Local, Held> = locals.filter_map(|local| Some((local.clone(), known.held.get(&local)?.clone()))).collect();
+        let now: BTreeMap<Local, Held> =
+            locals.filter_map(|local| Some((local.clone(), known.held.get(&local)?.clone()))).collect();
         let settled = settle::settle(&selected, &now, &known.owners, self.rules.exempt, self.rules.connection);
         for (planned, (outcome, why)) in selected.iter().zip(&settled.outcomes) {
             if *outcome == Outcome::Applied {
@@ -355,16 +375,29 @@ impl<S: Store> Applier<'_, S> {
         }
         if planned.purge {
             // The next run looks at it once more, and forgets what Entra said of it.
-            unit.writes.push(put(keys::work(tenant, change.object, &change.object_id), write(&Work::left(&self.lease.run, false))));
+            unit.writes.push(put(
+                keys::work(tenant, change.object, &change.object_id),
+                write(&Work::left(&self.lease.run, false)),
+            ));
         } else if change.category == Category::Deleting {
             let days = i64::from(self.rules.settings.recovery_days.0);
             let until = self.rules.now.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX);
-            unit.writes.push(put(keys::alarm(tenant, until, change.object, &change.object_id), write(&Work::found(&self.lease.run, false))));
+            unit.writes.push(put(
+                keys::alarm(tenant, until, change.object, &change.object_id),
+                write(&Work::found(&self.lease.run, false)),
+            ));
         }
     }
 
     /// What follows from a change that is not carried out: it stays on the worklist, and a failure is remembered.
-    async fn left(&self, run: &mut Run, unit: &mut UnitWork, planned: &Planned, outcome: Outcome, why: Option<String>) -> Result<(), Stop> {
+    async fn left(
+        &self,
+        run: &mut Run,
+        unit: &mut UnitWork,
+        planned: &Planned,
+        outcome: Outcome,
+        why: Option<String>,
+    ) -> Result<(), Stop> {
         let (tenant, change) = (self.loader.tenant, &planned.change);
         unit.outcomes.push((change.id.clone(), outcome, why.clone()));
         let mut again = true;
@@ -372,13 +405,22 @@ impl<S: Store> Applier<'_, S> {
             Outcome::Failed => {
                 run.counts.failed[change.object] += 1;
                 let key = keys::standing(tenant, change.object, &change.object_id);
-                let before: Option<Standing> =
-                    self.store.get(std::slice::from_ref(&key)).await?.pop().flatten().map(|item| read("a standing verdict", item)).transpose()?;
+                let before: Option<Standing> = self
+                    .store
+                    .get(std::slice::from_ref(&key))
+                    .await?
+                    .pop()
+                    .flatten()
+                    .map(|item| read("a standing verdict", item))
+                    .transpose()?;
                 let waiting = waiting(before.as_ref(), planned, why.unwrap_or_default(), self.rules.now);
                 again = waiting.attempts == 1;
                 if !again {
                     let work = Work::found(&self.lease.run, false);
-                    unit.writes.push(put(keys::alarm(tenant, waiting.retry_at, change.object, &change.object_id), write(&work)));
+                    unit.writes.push(put(
+                        keys::alarm(tenant, waiting.retry_at, change.object, &change.object_id),
+                        write(&work),
+                    ));
                 }
                 let standing = Standing::Waiting(waiting);
                 unit.totals.add(Counts::of_standing(change.object, Some(&standing)), 1);
@@ -390,7 +432,10 @@ impl<S: Store> Applier<'_, S> {
         }
         if again {
             let members = change.fields.contains_key("members");
-            unit.writes.push(put(keys::work(tenant, change.object, &change.object_id), write(&Work::left(&self.lease.run, members))));
+            unit.writes.push(put(
+                keys::work(tenant, change.object, &change.object_id),
+                write(&Work::left(&self.lease.run, members)),
+            ));
         }
         Ok(())
     }
@@ -402,7 +447,8 @@ impl<S: Store> Applier<'_, S> {
         let mut claims: BTreeMap<&Address, (Option<&Local>, Option<&Local>)> = BTreeMap::new();
         for moved in moves {
             let (kind, id) = &moved.local;
-            let unchanged = moved.before.as_ref().map_or(Condition::NoItem, |held| Condition::Equals("rev", json!(held.rev())));
+            let unchanged =
+                moved.before.as_ref().map_or(Condition::NoItem, |held| Condition::Equals("rev", json!(held.rev())));
             let change = match &moved.after {
                 Some(Held::User(user)) => Change::Put(write(user)),
                 Some(Held::Group(group)) => Change::Put(write(group)),
@@ -448,7 +494,10 @@ impl<S: Store> Applier<'_, S> {
         let mut writes: Vec<(Write, i64)> = Vec::new();
         let joining: Vec<ObjectId> = {
             let known = members::users_of(&self.loader, join).await?;
-            known.into_iter().filter_map(|(_, _, local, held)| held.filter(directory::User::is_member_material).map(|_| local)).collect()
+            known
+                .into_iter()
+                .filter_map(|(_, _, local, held)| held.filter(directory::User::is_member_material).map(|_| local))
+                .collect()
         };
         let keys: Vec<Key> = joining.iter().map(|user| keys::member(tenant, local, user)).collect();
         for (key, item) in keys.iter().zip(self.store.get(&keys).await?) {
@@ -523,10 +572,15 @@ fn steps(moves: Vec<Move>) -> Vec<Vec<Move>> {
     for Move { local, before, after } in moves {
         let mut now = before.clone();
         let target: BTreeSet<Address> = after.iter().flat_map(|held| held.addresses().all()).cloned().collect();
-        let lost: Vec<Address> =
-            before.iter().flat_map(|held| held.addresses().all()).filter(|address| !target.contains(*address)).cloned().collect();
+        let lost: Vec<Address> = before
+            .iter()
+            .flat_map(|held| held.addresses().all())
+            .filter(|address| !target.contains(*address))
+            .cloned()
+            .collect();
         for part in lost.chunks(STEP) {
-            let smaller = now.as_ref().map(|held| held.readdressed(held.addresses().without(&part.iter().cloned().collect())));
+            let smaller =
+                now.as_ref().map(|held| held.readdressed(held.addresses().without(&part.iter().cloned().collect())));
             shrinking.push(vec![Move { local: local.clone(), before: now, after: smaller.clone() }]);
             now = smaller;
         }
@@ -535,9 +589,13 @@ fn steps(moves: Vec<Move>) -> Vec<Vec<Move>> {
             continue;
         };
         let has: BTreeSet<Address> = now.iter().flat_map(|held| held.addresses().all()).cloned().collect();
-        let gained: Vec<Address> = after.addresses().aliases.iter().filter(|alias| !has.contains(*alias)).cloned().collect();
+        let gained: Vec<Address> =
+            after.addresses().aliases.iter().filter(|alias| !has.contains(*alias)).cloned().collect();
         let first = after.addresses().without(&gained.iter().cloned().collect());
-        let mut next = now.as_ref().map_or_else(|| after.clone(), |held| at_revision(&after, held.rev() + 1)).with_addresses(first);
+        let mut next = now
+            .as_ref()
+            .map_or_else(|| after.clone(), |held| at_revision(&after, held.rev() + 1))
+            .with_addresses(first);
         growing.push(vec![Move { local: local.clone(), before: now, after: Some(next.clone()) }]);
         for part in gained.chunks(STEP) {
             let mut more = next.addresses().clone();

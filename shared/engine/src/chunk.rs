@@ -38,8 +38,12 @@ pub fn pack(entries: &[Entry], ttl: i64) -> Result<Item, Fault> {
 /// # Errors
 /// The store's, or a fault that will not pass where the item is damaged.
 pub async fn load(store: &impl Store, tenant: &TenantId, run: &RunId, number: u32) -> Result<Vec<Entry>, Fault> {
-    let fault = |err: &dyn std::fmt::Display| Fault::permanent(format!("part {number} of the plan of run {run} is damaged: {err}"));
-    let Some(item) = store.get(&[keys::chunk(tenant, run, number)]).await?.pop().flatten() else { return Ok(Vec::new()) };
+    let fault = |err: &dyn std::fmt::Display| {
+        Fault::permanent(format!("part {number} of the plan of run {run} is damaged: {err}"))
+    };
+    let Some(item) = store.get(&[keys::chunk(tenant, run, number)]).await?.pop().flatten() else {
+        return Ok(Vec::new());
+    };
     let body = item.get("body").and_then(|body| body.as_str()).unwrap_or_default();
     let size = item.get("size").and_then(serde_json::Value::as_u64).unwrap_or_default();
     let body = BASE64.decode(body).map_err(|err| fault(&err))?;

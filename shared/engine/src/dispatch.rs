@@ -34,7 +34,12 @@ const ASK_AGAIN_SECONDS: i64 = 900;
 ///
 /// # Errors
 /// The world's. Whoever was not asked is still due.
-pub async fn dispatch(store: &impl Store, queue: &impl Queue, now: Timestamp, fixed_clock: bool) -> Result<Dispatched, Fault> {
+pub async fn dispatch(
+    store: &impl Store,
+    queue: &impl Queue,
+    now: Timestamp,
+    fixed_clock: bool,
+) -> Result<Dispatched, Fault> {
     let mut dispatched = Dispatched::default();
     let carried = fixed_clock.then_some(now);
     for shard in keys::SHARDS.chars() {
@@ -106,7 +111,10 @@ async fn reports(
 async fn push(store: &impl Store, due: &Due, from: i64, to: i64) -> Result<bool, Fault> {
     let set = Item::from_iter([("due_at".to_owned(), json!(to))]);
     let only_if = vec![Condition::Equals("due_at", json!(from))];
-    match store.commit(vec![Write { key: due.key.clone(), change: Change::Set { set, add: Vec::new() }, only_if }]).await {
+    match store
+        .commit(vec![Write { key: due.key.clone(), change: Change::Set { set, add: Vec::new() }, only_if }])
+        .await
+    {
         Ok(()) => Ok(true),
         Err(NotCommitted::Refused(_)) => Ok(false),
         Err(NotCommitted::Fault(fault)) => Err(fault),

@@ -3,17 +3,17 @@
 //! Reaches no AWS, no HTTP and no clock: the world comes in through [`ports`].
 #![expect(async_fn_in_trait, reason = "the ports are used by generic code in one thread; nothing needs Send")]
 
-mod apply;
-mod chunk;
+pub mod apply;
+pub mod chunk;
 pub mod dispatch;
 pub mod keys;
 pub mod lease;
-mod links;
-mod load;
-mod members;
-mod plan;
+pub mod links;
+pub mod load;
+pub mod members;
+pub mod plan;
 pub mod ports;
-mod pull;
-pub mod schedule;
+pub mod pull;
 pub mod records;
 pub mod run;
+pub mod schedule;

@@ -88,7 +88,11 @@ pub async fn ancestors(store: &impl Store, tenant: &TenantId, member: &ObjectId)
 ///
 /// # Errors
 /// The store's.
-pub async fn flatten(store: &impl Store, tenant: &TenantId, group: &ObjectId) -> Result<(BTreeSet<ObjectId>, u64), Fault> {
+pub async fn flatten(
+    store: &impl Store,
+    tenant: &TenantId,
+    group: &ObjectId,
+) -> Result<(BTreeSet<ObjectId>, u64), Fault> {
     let mut users = BTreeSet::new();
     let mut others = BTreeSet::new();
     let mut seen = BTreeSet::new();

@@ -95,8 +95,10 @@ impl<S: Store> Loader<'_, S> {
             }
             nodes.asked.extend(ask.iter().cloned());
             let (owners, claimants) = self.who_has(&ask).await?;
-            let owners: BTreeSet<Local> = owners.into_iter().filter(|owner| !nodes.by_local.contains_key(owner)).collect();
-            let mut wanted: BTreeSet<(Kind, ObjectId)> = claimants.into_iter().filter(|id| !nodes.by_entra.contains_key(id)).collect();
+            let owners: BTreeSet<Local> =
+                owners.into_iter().filter(|owner| !nodes.by_local.contains_key(owner)).collect();
+            let mut wanted: BTreeSet<(Kind, ObjectId)> =
+                claimants.into_iter().filter(|id| !nodes.by_entra.contains_key(id)).collect();
             let owners: Vec<Local> = owners.into_iter().collect();
             let mut by_hand = Vec::new();
             for held in self.held(&owners).await?.into_iter().flatten() {
@@ -140,7 +142,11 @@ impl<S: Store> Loader<'_, S> {
         }
         let keys: Vec<Key> = locals.iter().map(|(kind, id)| keys::object(self.tenant, *kind, id)).collect();
         let items = self.store.get(&keys).await?;
-        items.into_iter().zip(locals).map(|(item, (kind, _))| item.map(|item| read_held(*kind, item)).transpose()).collect()
+        items
+            .into_iter()
+            .zip(locals)
+            .map(|(item, (kind, _))| item.map(|item| read_held(*kind, item)).transpose())
+            .collect()
     }
 
     /// The rows of the mirror under Entra's ids, without those of a directory that was connected before.

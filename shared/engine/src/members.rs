@@ -61,7 +61,10 @@ pub async fn touched(store: &impl Store, lease: &Lease, run: &Run) -> Result<BTr
         for entry in chunk::load(store, tenant, &run.run, number).await? {
             let Entry::Unit { changes, .. } = entry else { continue };
             for planned in changes.iter().filter(|planned| planned.change.object == Kind::User) {
-                if planned.change.category == Category::Adding || planned.change.fields.contains_key("deleted_at") || planned.change.fields.contains_key("managed_by") {
+                if planned.change.category == Category::Adding
+                    || planned.change.fields.contains_key("deleted_at")
+                    || planned.change.fields.contains_key("managed_by")
+                {
                     for group in links::ancestors(store, tenant, &planned.change.object_id).await? {
                         touch(group, Some(&planned.change.object_id));
                     }
@@ -127,7 +130,8 @@ pub async fn difference<S: Store>(
             let local_of = |user: &ObjectId| locals.get(user).unwrap_or(user).clone();
             let keys: Vec<Key> = users.iter().map(|user| keys::member(loader.tenant, local, &local_of(user))).collect();
             for ((user, present), item) in users.iter().zip(present).zip(loader.store.get(&keys).await?) {
-                let belongs = present.is_some() && links::ancestors(loader.store, loader.tenant, user).await?.contains(group);
+                let belongs =
+                    present.is_some() && links::ancestors(loader.store, loader.tenant, user).await?.contains(group);
                 match (belongs, item.is_some()) {
                     (true, false) => difference.join.push(user.clone()),
                     (false, true) => difference.leave.push(local_of(user)),
@@ -166,8 +170,10 @@ type Known = (ObjectId, Option<(directory::EntraUser, Option<directory::Removal>
 pub async fn users_of<S: Store>(loader: &Loader<'_, S>, ids: &[ObjectId]) -> Result<Vec<Known>, Fault> {
     let wanted: Vec<(Kind, ObjectId)> = ids.iter().map(|id| (Kind::User, id.clone())).collect();
     let mut rows: BTreeMap<ObjectId, _> = loader.rows(&wanted).await?.into_iter().collect();
-    let locals: Vec<_> =
-        ids.iter().map(|id| (Kind::User, rows.get(id).and_then(|row| row.local.clone()).unwrap_or_else(|| id.clone()))).collect();
+    let locals: Vec<_> = ids
+        .iter()
+        .map(|id| (Kind::User, rows.get(id).and_then(|row| row.local.clone()).unwrap_or_else(|| id.clone())))
+        .collect();
     let held = loader.held(&locals).await?;
     let mut known = Vec::new();
     for ((id, (_, local)), held) in ids.iter().zip(locals).zip(held) {

@@ -9,7 +9,8 @@ use std::{
 };
 
 use directory::{
-    Address, Brake, Category, Held, Kind, ObjectId, Planned, Removal, Rules, Settings, SkipReason, Verdict, settle::Local, unit,
+    Address, Brake, Category, Held, Kind, ObjectId, Planned, Removal, Rules, Settings, SkipReason, Verdict,
+    settle::Local, unit,
 };
 use serde_json::json;
 
@@ -68,7 +69,11 @@ impl<S: Store> Planner<'_, S> {
             }
             let ends = !matches!(run.phase, Phase::Plan { .. });
             let late = clock.remaining() <= margin;
-            if batch.weight >= chunk::FULL || ends || late || !matches!(&run.phase, Phase::Plan { kind: now, .. } if *now == kind) {
+            if batch.weight >= chunk::FULL
+                || ends
+                || late
+                || !matches!(&run.phase, Phase::Plan { kind: now, .. } if *now == kind)
+            {
                 self.flush(run, &mut batch).await?;
             }
             if late && !ends {
@@ -79,8 +84,19 @@ impl<S: Store> Planner<'_, S> {
     }
 
     /// A page of the mirror of a kind: everybody is evaluated.
-    async fn everybody(&self, run: &mut Run, batch: &mut Batch, kind: Kind, shard: char, after: Option<String>) -> Result<(), Stop> {
-        let range = Range { after, limit: BATCH, ..keys::all(Table::Directory, keys::mirror_pk(self.loader.tenant, kind, shard)) };
+    async fn everybody(
+        &self,
+        run: &mut Run,
+        batch: &mut Batch,
+        kind: Kind,
+        shard: char,
+        after: Option<String>,
+    ) -> Result<(), Stop> {
+        let range = Range {
+            after,
+            limit: BATCH,
+            ..keys::all(Table::Directory, keys::mirror_pk(self.loader.tenant, kind, shard))
+        };
         let page = self.store.list(&range).await?;
         let mut seeds = Vec::new();
         for (id, item) in page.items {
@@ -110,7 +126,8 @@ impl<S: Store> Planner<'_, S> {
 
     /// A page of the worklist of users.
     async fn users(&self, run: &mut Run, batch: &mut Batch, after: Option<String>) -> Result<(), Stop> {
-        let range = Range { after, limit: BATCH, ..keys::starting(Table::Control, keys::work_pk(self.loader.tenant), "0#U#") };
+        let range =
+            Range { after, limit: BATCH, ..keys::starting(Table::Control, keys::work_pk(self.loader.tenant), "0#U#") };
         let page = self.store.list(&range).await?;
         let ids: Vec<(Kind, ObjectId)> = page
             .items
@@ -131,7 +148,11 @@ impl<S: Store> Planner<'_, S> {
         self.flush(run, batch).await?;
         let touched = members::touched(self.store, self.lease, run).await?;
         let mut cache = BTreeMap::new();
-        let todo: Vec<_> = touched.iter().filter(|(id, _)| after.as_deref().is_none_or(|after| id.as_str() > after)).take(BATCH).collect();
+        let todo: Vec<_> = touched
+            .iter()
+            .filter(|(id, _)| after.as_deref().is_none_or(|after| id.as_str() > after))
+            .take(BATCH)
+            .collect();
         let ids: Vec<(Kind, ObjectId)> = todo.iter().map(|(id, _)| (Kind::Group, (*id).clone())).collect();
         let seeds = self.loader.rows(&ids).await?;
         let evaluated = self.evaluate(run, batch, Kind::Group, seeds).await?;
@@ -139,7 +160,9 @@ impl<S: Store> Planner<'_, S> {
             self.members_of(run, batch, id, evaluated.get(*id), which, &mut cache).await?;
         }
         run.phase = match todo.last() {
-            Some((last, _)) if todo.len() == BATCH => Phase::Plan { kind: Kind::Group, shard: None, after: Some(last.to_string()) },
+            Some((last, _)) if todo.len() == BATCH => {
+                Phase::Plan { kind: Kind::Group, shard: None, after: Some(last.to_string()) }
+            }
             _ => next_kind(Kind::Group),
         };
         Ok(())
@@ -185,7 +208,11 @@ impl<S: Store> Planner<'_, S> {
                 if name.0 == Kind::Group && asked.contains(&name) {
                     groups.insert(id.clone(), (verdict.clone(), candidate.held.clone()));
                 }
-                if *removed == Some(Removal::Hard) && candidate.held.is_none() && verdict == Verdict::Settled && self.saved {
+                if *removed == Some(Removal::Hard)
+                    && candidate.held.is_none()
+                    && verdict == Verdict::Settled
+                    && self.saved
+                {
                     batch.other.push(delete(keys::mirror(self.loader.tenant, name.0, id)));
                 }
                 self.note(run, batch, name, verdict, &mut changes);
@@ -202,7 +229,14 @@ impl<S: Store> Planner<'_, S> {
     }
 
     /// Put a verdict where it belongs.
-    fn note(&self, run: &mut Run, batch: &mut Batch, name: (Kind, ObjectId), verdict: Verdict, changes: &mut Vec<Planned>) {
+    fn note(
+        &self,
+        run: &mut Run,
+        batch: &mut Batch,
+        name: (Kind, ObjectId),
+        verdict: Verdict,
+        changes: &mut Vec<Planned>,
+    ) {
         let kind = name.0;
         let standing = match verdict {
             Verdict::Settled => None,
@@ -215,7 +249,9 @@ impl<S: Store> Planner<'_, S> {
             }
             Verdict::Postponed => {
                 if self.saved {
-                    batch.other.push(put(keys::work(self.loader.tenant, kind, &name.1), write(&Work::left(&run.run, false))));
+                    batch
+                        .other
+                        .push(put(keys::work(self.loader.tenant, kind, &name.1), write(&Work::left(&run.run, false))));
                 }
                 return;
             }
@@ -268,8 +304,13 @@ impl<S: Store> Planner<'_, S> {
         let held = held.as_ref();
         let here = held.is_some_and(|held| held.deleted_at().is_none() && held.entra_id() == Some(id));
         let (planned, which) = match verdict {
-            Verdict::Change(planned) if planned.change.category == Category::Adding => (Some(planned), &Memberships::All),
-            Verdict::Change(planned) if planned.change.fields.contains_key("entra_id") || planned.change.fields.contains_key("managed_by") => {
+            Verdict::Change(planned) if planned.change.category == Category::Adding => {
+                (Some(planned), &Memberships::All)
+            }
+            Verdict::Change(planned)
+                if planned.change.fields.contains_key("entra_id")
+                    || planned.change.fields.contains_key("managed_by") =>
+            {
                 (Some(planned), &Memberships::All)
             }
             Verdict::Change(planned) if planned.change.category == Category::Updating => {
@@ -277,7 +318,9 @@ impl<S: Store> Planner<'_, S> {
                 (Some(planned), if back { &Memberships::All } else { which })
             }
             Verdict::Settled if here => (None, which),
-            Verdict::NotEnabled(planned) if here && planned.change.fields.keys().all(|field| field != "deleted_at") => (None, which),
+            Verdict::NotEnabled(planned) if here && planned.change.fields.keys().all(|field| field != "deleted_at") => {
+                (None, which)
+            }
             _ => return Ok(()),
         };
         let local = held.map_or_else(|| planned.map_or(id, |planned| &planned.local), Held::id).clone();
@@ -293,10 +336,12 @@ impl<S: Store> Planner<'_, S> {
         let empties = before > u64::from(self.rules.settings.brake.members_min) && after == 0;
         let members = directory::Field { from: json!(before), to: json!(after) };
         let note = format!("{} join, {} leave", difference.join.len(), difference.leave.len());
-        let digest = blake3::hash(format!("{:?}{:?}", difference.join, difference.leave).as_bytes()).to_hex().to_string();
+        let digest =
+            blake3::hash(format!("{:?}{:?}", difference.join, difference.leave).as_bytes()).to_hex().to_string();
         let own = batch.entries.iter_mut().rev().find_map(|entry| match entry {
             Entry::Unit { changes, empties, .. } => {
-                let planned = changes.iter_mut().find(|p| p.change.object == Kind::Group && p.change.object_id == *id)?;
+                let planned =
+                    changes.iter_mut().find(|p| p.change.object == Kind::Group && p.change.object_id == *id)?;
                 Some((&mut planned.change, empties))
             }
             _ => None,
@@ -325,7 +370,12 @@ impl<S: Store> Planner<'_, S> {
             let change_id = planned.change.id.clone();
             count(run, &planned);
             batch.weight += 1;
-            batch.entries.push(Entry::Unit { changes: vec![planned], bystanders: Vec::new(), empties, waiting: Vec::new() });
+            batch.entries.push(Entry::Unit {
+                changes: vec![planned],
+                bystanders: Vec::new(),
+                empties,
+                waiting: Vec::new(),
+            });
             change_id
         };
         run.tally.empties += u64::from(empties);
@@ -334,7 +384,14 @@ impl<S: Store> Planner<'_, S> {
             let join: Vec<_> = join.by_ref().take(chunk::MOST_MEMBERS).collect();
             let leave: Vec<_> = leave.by_ref().take(chunk::MOST_MEMBERS - join.len()).collect();
             batch.weight += 1 + (join.len() + leave.len()) / chunk::MEMBERS_PER_ENTRY;
-            batch.entries.push(Entry::Members { change: change_id.clone(), group: id.clone(), local: local.clone(), join, leave, empties });
+            batch.entries.push(Entry::Members {
+                change: change_id.clone(),
+                group: id.clone(),
+                local: local.clone(),
+                join,
+                leave,
+                empties,
+            });
         }
         Ok(())
     }
@@ -386,10 +443,12 @@ impl<S: Store> Planner<'_, S> {
         changing: &BTreeSet<(Kind, ObjectId)>,
     ) -> Result<BTreeSet<(Kind, ObjectId)>, Stop> {
         let wanted: Vec<_> = wanted.into_iter().collect();
-        let keys: Vec<Key> = wanted.iter().map(|((kind, id), _)| keys::standing(self.loader.tenant, *kind, id)).collect();
+        let keys: Vec<Key> =
+            wanted.iter().map(|((kind, id), _)| keys::standing(self.loader.tenant, *kind, id)).collect();
         let mut changes = Vec::new();
         let mut waiting = BTreeSet::new();
-        for (((kind, id), after), (key, item)) in wanted.into_iter().zip(keys.iter().zip(self.store.get(&keys).await?)) {
+        for (((kind, id), after), (key, item)) in wanted.into_iter().zip(keys.iter().zip(self.store.get(&keys).await?))
+        {
             let before: Option<Standing> = item.map(|item| read("a standing verdict", item)).transpose()?;
             let waits = matches!(before, Some(Standing::Waiting(_))) && changing.contains(&(kind, id.clone()));
             if waits {
@@ -449,7 +508,9 @@ fn next_kind(kind: Kind) -> Phase {
 /// The verdict of the brake on a plan (rule 4.8): what it holds, or nothing.
 pub fn brake(settings: &Settings, run: &Run, counts: &Counts) -> Option<HeldBack> {
     let Brake { enabled, users_percent, users_min, groups_percent, groups_min, members_min } = &settings.brake;
-    let limit = |percent: u8, least: u32, of: i64| u64::from(least).max(u64::try_from(of).unwrap_or_default() * u64::from(percent) / 100);
+    let limit = |percent: u8, least: u32, of: i64| {
+        u64::from(least).max(u64::try_from(of).unwrap_or_default() * u64::from(percent) / 100)
+    };
     let users = limit(users_percent.0, *users_min, counts.active_users);
     let groups = limit(groups_percent.0, *groups_min, counts.active_groups);
     let over = |number: u64, limit: u64| if number > limit { number } else { 0 };
@@ -510,4 +571,3 @@ pub async fn ring(store: &impl Store, lease: &Lease, now: jiff::Timestamp) -> Re
     // Work sorts before alarms: an alarm goes only once its work is there.
     lease.commit_in_order(store, writes.into_values().collect()).await
 }
-

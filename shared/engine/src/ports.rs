@@ -267,7 +267,13 @@ pub enum NoPage {
 /// as a failure with `retry_after`.
 pub trait Graph {
     /// A page of users or groups by delta: the first of a full round, or what `link` names.
-    async fn page(&self, who: &Connection, kind: Kind, link: Option<&str>, budget: Duration) -> Result<GraphPage, NoPage>;
+    async fn page(
+        &self,
+        who: &Connection,
+        kind: Kind,
+        link: Option<&str>,
+        budget: Duration,
+    ) -> Result<GraphPage, NoPage>;
     /// Ask for a fresh token and read one user and one group (rule 1.5).
     async fn try_out(&self, who: &Connection, budget: Duration) -> Result<(), Failure>;
     /// How many objects of a kind the directory has (Graph's `$count`).

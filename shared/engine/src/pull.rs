@@ -9,7 +9,8 @@ use std::{
 };
 
 use directory::{
-    Address, Code, Entra, EntraGroup, EntraUser, Failure, GroupTold, Kind, MemberKind, ObjectId, Observed, Removal, UserTold,
+    Address, Code, Entra, EntraGroup, EntraUser, Failure, GroupTold, Kind, MemberKind, ObjectId, Observed, Removal,
+    UserTold,
 };
 
 use crate::{
@@ -40,93 +41,177 @@ const MOST_RESTARTS: u32 = 2;
 /// How many unreadable objects a run names.
 const MOST_NAMED: usize = 20;
 
-/// Read a collection to the end of its round, page by page. `cursor` is what is stored, and follows it.
-///
-/// # Errors
-/// [`Stop`]: nothing of the page in hand is lost, since it is read again.
-pub async fn pull(
-    (graph, store, clock): (&impl Graph, &impl Store, &impl Clock),
-    lease: &Lease,
-    run: &mut Run,
-    cursor: &mut Cursor,
-    connection: u32,
-    who: &Connection,
-    kind: Kind,
-    margin: Duration,
-) -> Result<Pulled, Stop> {
-    let stored = cursor;
-    let mut cursor = stored.clone();
-    let key = keys::cursor(&lease.tenant, kind);
-    let select = select(kind);
-    if cursor.connection != connection {
-        cursor = Cursor { connection, first_round: cursor.round + 1, ..begin_full(&cursor) };
-    } else if cursor.select != select || std::mem::take(&mut run.full[kind]) || (cursor.delta.is_none() && !cursor.full) {
-        cursor = begin_full(&cursor);
+/// Reads the collections of one directory.
+pub struct Reader<'a, G, S, C> {
+    /// Microsoft.
+    pub graph: &'a G,
+    /// The store.
+    pub store: &'a S,
+    /// The invocation's time.
+    pub clock: &'a C,
+    /// The lease of the run.
+    pub lease: &'a Lease,
+    /// How to reach the directory.
+    pub who: &'a Connection,
+    /// The number of the connection.
+    pub connection: u32,
+    /// Stop when so little time is left.
+    pub margin: Duration,
+}
+
+impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
+    fn budget(&self) -> Duration {
+        self.clock.remaining().saturating_sub(self.margin)
     }
-    select.clone_into(&mut cursor.select);
-    let mut restarts = 0;
-    let mut first = true;
-    while !cursor.sweep {
-        if !first && clock.remaining() <= margin {
-            return Ok(Pulled::Later(Duration::ZERO));
+
+    /// Read a collection to the end of its round, page by page. `cursor` is what is stored, and follows it.
+    ///
+    /// # Errors
+    /// [`Stop`]: nothing of the page in hand is lost, since it is read again.
+    pub async fn pull(&self, run: &mut Run, cursor: &mut Cursor, kind: Kind) -> Result<Pulled, Stop> {
+        let (store, lease) = (self.store, self.lease);
+        let stored = cursor;
+        let mut cursor = stored.clone();
+        let key = keys::cursor(&lease.tenant, kind);
+        let select = select(kind);
+        if cursor.connection != self.connection {
+            cursor = Cursor { connection: self.connection, first_round: cursor.round + 1, ..begin_full(&cursor) };
+        } else if cursor.select != select
+            || std::mem::take(&mut run.full[kind])
+            || (cursor.delta.is_none() && !cursor.full)
+        {
+            cursor = begin_full(&cursor);
         }
-        first = false;
-        let link = cursor.page.as_deref().or(if cursor.full { None } else { cursor.delta.as_deref() });
-        let page = match graph.page(who, kind, link, clock.remaining().saturating_sub(margin)).await {
-            Ok(page) => page,
-            Err(NoPage::StateGone(failure) | NoPage::LinkDead(failure)) if restarts == MOST_RESTARTS => {
-                return Ok(Pulled::Short(failure));
+        select.clone_into(&mut cursor.select);
+        let mut restarts = 0;
+        let mut first = true;
+        while !cursor.sweep {
+            if !first && self.clock.remaining() <= self.margin {
+                return Ok(Pulled::Later(Duration::ZERO));
             }
-            Err(NoPage::StateGone(_)) => {
-                restarts += 1;
-                cursor = begin_full(&cursor);
-                continue;
-            }
-            Err(NoPage::LinkDead(_)) => {
-                restarts += 1;
-                cursor = if cursor.full || restarts == MOST_RESTARTS {
+            first = false;
+            let link = cursor.page.as_deref().or(if cursor.full { None } else { cursor.delta.as_deref() });
+            let page = match self.graph.page(self.who, kind, link, self.budget()).await {
+                Ok(page) => page,
+                Err(NoPage::StateGone(failure) | NoPage::LinkDead(failure)) if restarts == MOST_RESTARTS => {
+                    return Ok(Pulled::Short(failure));
+                }
+                Err(NoPage::StateGone(_)) => {
+                    restarts += 1;
+                    cursor = begin_full(&cursor);
+                    continue;
+                }
+                Err(NoPage::LinkDead(_)) => {
+                    restarts += 1;
+                    cursor = if cursor.full || restarts == MOST_RESTARTS {
+                        begin_full(&cursor)
+                    } else {
+                        Cursor { page: None, pages: 0, last_page: String::new(), ..cursor }
+                    };
+                    continue;
+                }
+                Err(NoPage::Failure(failure)) => {
+                    return Ok(match failure.retry_after {
+                        Some(pause) if pause > self.budget() => Pulled::Later(pause),
+                        _ => Pulled::Short(failure),
+                    });
+                }
+            };
+            let this_page = blake3::hash(format!("{:?}", page.objects).as_bytes()).to_hex().to_string();
+            let circles =
+                !page.objects.is_empty() && matches!(page.next, Next::Page(_)) && this_page == cursor.last_page;
+            if circles || cursor.pages > MOST_PAGES {
+                let start = if cursor.full {
                     begin_full(&cursor)
                 } else {
                     Cursor { page: None, pages: 0, last_page: String::new(), ..cursor }
                 };
-                continue;
+                lease.commit(store, vec![put(key, write(&start))]).await?;
+                let message = "Microsoft Graph answers the same page again and again, so that the read does not end";
+                return Ok(Pulled::Short(Failure::new(
+                    Code::BadAnswer,
+                    message,
+                    "nothing: the next run starts this read again",
+                )));
             }
-            Err(NoPage::Failure(failure)) => {
-                return Ok(match failure.retry_after {
-                    Some(pause) if pause > clock.remaining().saturating_sub(margin) => Pulled::Later(pause),
-                    _ => Pulled::Short(failure),
-                });
+            let mut after = Cursor { pages: cursor.pages + 1, last_page: this_page, ..cursor.clone() };
+            match &page.next {
+                Next::Page(link) => after.page = Some(link.clone()),
+                Next::Round(link) => {
+                    after.page = None;
+                    after.delta = Some(link.clone());
+                    after.pages = 0;
+                    after.last_page = String::new();
+                    after.sweep = cursor.full;
+                }
             }
-        };
-        let this_page = blake3::hash(format!("{:?}", page.objects).as_bytes()).to_hex().to_string();
-        let circles = !page.objects.is_empty() && matches!(page.next, Next::Page(_)) && this_page == cursor.last_page;
-        if circles || cursor.pages > MOST_PAGES {
-            let start = if cursor.full { begin_full(&cursor) } else { Cursor { page: None, pages: 0, last_page: String::new(), ..cursor } };
-            lease.commit(store, vec![put(key, write(&start))]).await?;
-            let message = "Microsoft Graph answers the same page again and again, so that the read does not end";
-            return Ok(Pulled::Short(Failure::new(Code::BadAnswer, message, "nothing: the next run starts this read again")));
-        }
-        let mut after = Cursor { pages: cursor.pages + 1, last_page: this_page, ..cursor.clone() };
-        match &page.next {
-            Next::Page(link) => after.page = Some(link.clone()),
-            Next::Round(link) => {
-                after.page = None;
-                after.delta = Some(link.clone());
-                after.pages = 0;
-                after.last_page = String::new();
-                after.sweep = cursor.full;
+            let mut writes = take_in(store, lease, run, kind, page, &mut after).await?;
+            writes.push(put(key.clone(), write(&after)));
+            lease.commit_in_order(store, writes).await?;
+            stored.clone_from(&after);
+            cursor = after;
+            if !cursor.sweep && cursor.page.is_none() {
+                return Ok(Pulled::Complete);
             }
         }
-        let mut writes = take_in(store, lease, run, kind, page, &mut after).await?;
-        writes.push(put(key.clone(), write(&after)));
-        lease.commit_in_order(store, writes).await?;
-        stored.clone_from(&after);
-        cursor = after;
-        if !cursor.sweep && cursor.page.is_none() {
-            return Ok(Pulled::Complete);
-        }
+        self.sweep(kind, cursor).await
     }
-    sweep((graph, store, clock), lease, who, kind, cursor, margin).await
+
+    /// After a full round: what was not seen in it is gone (mark and sweep), and everybody is to be evaluated.
+    async fn sweep(&self, kind: Kind, cursor: Cursor) -> Result<Pulled, Stop> {
+        let (store, lease) = (self.store, self.lease);
+        let tenant = &lease.tenant;
+        if cursor.seen == 0 && has_any(store, lease, kind, &cursor).await? {
+            let failure = match self.graph.count(self.who, kind, self.budget()).await {
+                Ok(0) => None,
+                Ok(count) => Some(Failure::new(
+                    Code::BadAnswer,
+                    format!("Microsoft Graph returned no {0}s in a full read, but counts {count} {0}s", kind.name()),
+                    "nothing: the next run reads again, and nothing was deleted",
+                )),
+                Err(failure) => Some(failure),
+            };
+            if let Some(failure) = failure {
+                lease.commit(store, vec![put(keys::cursor(tenant, kind), write(&begin_full(&cursor)))]).await?;
+                return Ok(Pulled::Short(failure));
+            }
+        }
+        for shard in keys::SHARDS.chars() {
+            let mut range = keys::all(Table::Directory, keys::mirror_pk(tenant, kind, shard));
+            loop {
+                let page = store.list(&range).await?;
+                let mut writes = Vec::new();
+                for (id, item) in page.items {
+                    let Ok(id) = ObjectId::try_from(id) else { continue };
+                    let mut row = MirrorRow::read(kind, item)?;
+                    if row.round < cursor.first_round {
+                        writes.push(delete(keys::mirror(tenant, kind, &id)));
+                    } else if row.round < cursor.round && row.removed.is_none() && !cursor.nameless {
+                        row.removed = Some(Removal::Hard);
+                        writes.push(put(keys::mirror(tenant, kind, &id), row.write()));
+                    }
+                    if kind == Kind::Group {
+                        for (member, link) in links::members(store, tenant, &id).await? {
+                            if link.round < cursor.round {
+                                writes.push(delete(keys::mirror_member(tenant, &id, &member)));
+                                writes.push(delete(keys::mirror_parent(tenant, &member, &id)));
+                            }
+                        }
+                    }
+                }
+                lease.commit_in_order(store, writes).await?;
+                match page.more {
+                    Some(after) => range.after = Some(after),
+                    None => break,
+                }
+            }
+        }
+        let done = Cursor { full: false, sweep: false, seen: 0, nameless: false, ..cursor };
+        let everybody = Change::Set { set: Item::new(), add: vec![(everybody_attribute(kind), 1)] };
+        let everybody = Write { key: keys::sync(tenant), change: everybody, only_if: Vec::new() };
+        lease.commit(store, vec![put(keys::cursor(tenant, kind), write(&done)), everybody]).await?;
+        Ok(Pulled::CompleteAfresh)
+    }
 }
 
 fn select(kind: Kind) -> &'static str {
@@ -197,7 +282,8 @@ async fn take_in(
                     Err(_) => cursor.nameless = true,
                 }
                 if run.warnings.iter().filter(|warning| warning.code == "unreadable_object").count() < MOST_NAMED {
-                    let message = format!("{} {id:?} of Entra could not be read and is left as it is: {why}", kind.name());
+                    let message =
+                        format!("{} {id:?} of Entra could not be read and is left as it is: {why}", kind.name());
                     let warning = Warning { code: "unreadable_object".to_owned(), message };
                     if !run.warnings.contains(&warning) {
                         run.warnings.push(warning);
@@ -307,7 +393,9 @@ impl<S: Store> Intake<'_, S> {
         let mut claims = self.claims().await?;
         let links = self.link_writes().await?;
         for (id, row) in &self.rows {
-            if !self.full && self.before.get(id).is_none_or(|before| (&before.entra, before.removed) != (&row.entra, row.removed)) {
+            if !self.full
+                && self.before.get(id).is_none_or(|before| (&before.entra, before.removed) != (&row.entra, row.removed))
+            {
                 let work = Work::found(&self.lease.run, false);
                 self.work.entry(keys::work(&tenant, self.kind, id)).or_insert(work);
             }
@@ -334,7 +422,8 @@ impl<S: Store> Intake<'_, S> {
         for (id, row) in &self.rows {
             let before = self.before.get(id).map(|row| row.entra.claims()).unwrap_or_default();
             let after = if row.removed == Some(Removal::Hard) { BTreeSet::new() } else { row.entra.claims() };
-            let unchanged = !self.full && self.before.get(id).is_some_and(|b| b.entra == row.entra && b.removed == row.removed);
+            let unchanged =
+                !self.full && self.before.get(id).is_some_and(|b| b.entra == row.entra && b.removed == row.removed);
             if unchanged {
                 continue;
             }
@@ -348,7 +437,8 @@ impl<S: Store> Intake<'_, S> {
         let keys: Vec<Key> = lists.keys().map(|address| keys::mirror_address(&tenant, address)).collect();
         let mut writes = Vec::new();
         for ((address, changes), item) in lists.into_iter().zip(self.store.get(&keys).await?) {
-            let before: Claimants = item.map(|item| read("an address of the mirror", item)).transpose()?.unwrap_or_default();
+            let before: Claimants =
+                item.map(|item| read("an address of the mirror", item)).transpose()?.unwrap_or_default();
             let mut after = before.clone();
             for (id, lists_it) in changes {
                 if lists_it {
@@ -358,7 +448,11 @@ impl<S: Store> Intake<'_, S> {
                 }
             }
             if !self.full {
-                for (kind, id) in before.claimants.union(&after.claimants).filter(|_| before.claimants.len().max(after.claimants.len()) > 1) {
+                for (kind, id) in before
+                    .claimants
+                    .union(&after.claimants)
+                    .filter(|_| before.claimants.len().max(after.claimants.len()) > 1)
+                {
                     let work = Work::found(&self.lease.run, false);
                     self.work.entry(keys::work(&tenant, *kind, id)).or_insert(work);
                 }
@@ -376,7 +470,8 @@ impl<S: Store> Intake<'_, S> {
     async fn link_writes(&mut self) -> Result<Vec<Write>, Stop> {
         let tenant = self.lease.tenant.clone();
         let wanted: Vec<_> = std::mem::take(&mut self.links).into_iter().collect();
-        let keys: Vec<Key> = wanted.iter().map(|((group, member), _)| keys::mirror_member(&tenant, group, member)).collect();
+        let keys: Vec<Key> =
+            wanted.iter().map(|((group, member), _)| keys::mirror_member(&tenant, group, member)).collect();
         let mut writes = Vec::new();
         for (((group, member), kind), item) in wanted.into_iter().zip(self.store.get(&keys).await?) {
             let before: Option<Link> = item.map(|item| read("a membership", item)).transpose()?;
@@ -385,7 +480,8 @@ impl<S: Store> Intake<'_, S> {
             if same && (!self.full || before == after) {
                 continue;
             }
-            let (there, back) = (keys::mirror_member(&tenant, &group, &member), keys::mirror_parent(&tenant, &member, &group));
+            let (there, back) =
+                (keys::mirror_member(&tenant, &group, &member), keys::mirror_parent(&tenant, &member, &group));
             match &after {
                 Some(link) => writes.extend([put(there, write(link)), put(back, write(link))]),
                 None => writes.extend([delete(there), delete(back)]),
@@ -402,71 +498,11 @@ impl<S: Store> Intake<'_, S> {
     }
 }
 
-/// After a full round: what was not seen in it is gone (mark and sweep), and everybody is to be evaluated.
-async fn sweep(
-    (graph, store, clock): (&impl Graph, &impl Store, &impl Clock),
-    lease: &Lease,
-    who: &Connection,
-    kind: Kind,
-    cursor: Cursor,
-    margin: Duration,
-) -> Result<Pulled, Stop> {
-    let tenant = &lease.tenant;
-    if cursor.seen == 0 && has_any(store, lease, kind, &cursor).await? {
-        let failure = match graph.count(who, kind, clock.remaining().saturating_sub(margin)).await {
-            Ok(0) => None,
-            Ok(count) => Some(Failure::new(
-                Code::BadAnswer,
-                format!("Microsoft Graph returned no {0}s in a full read, but counts {count} {0}s", kind.name()),
-                "nothing: the next run reads again, and nothing was deleted",
-            )),
-            Err(failure) => Some(failure),
-        };
-        if let Some(failure) = failure {
-            lease.commit(store, vec![put(keys::cursor(tenant, kind), write(&begin_full(&cursor)))]).await?;
-            return Ok(Pulled::Short(failure));
-        }
-    }
-    for shard in keys::SHARDS.chars() {
-        let mut range = keys::all(Table::Directory, keys::mirror_pk(tenant, kind, shard));
-        loop {
-            let page = store.list(&range).await?;
-            let mut writes = Vec::new();
-            for (id, item) in page.items {
-                let Ok(id) = ObjectId::try_from(id) else { continue };
-                let mut row = MirrorRow::read(kind, item)?;
-                if row.round < cursor.first_round {
-                    writes.push(delete(keys::mirror(tenant, kind, &id)));
-                } else if row.round < cursor.round && row.removed.is_none() && !cursor.nameless {
-                    row.removed = Some(Removal::Hard);
-                    writes.push(put(keys::mirror(tenant, kind, &id), row.write()));
-                }
-                if kind == Kind::Group {
-                    for (member, link) in links::members(store, tenant, &id).await? {
-                        if link.round < cursor.round {
-                            writes.push(delete(keys::mirror_member(tenant, &id, &member)));
-                            writes.push(delete(keys::mirror_parent(tenant, &member, &id)));
-                        }
-                    }
-                }
-            }
-            lease.commit_in_order(store, writes).await?;
-            match page.more {
-                Some(after) => range.after = Some(after),
-                None => break,
-            }
-        }
-    }
-    let done = Cursor { full: false, sweep: false, seen: 0, nameless: false, ..cursor };
-    let everybody = Change::Set { set: Item::new(), add: vec![(everybody_attribute(kind), 1)] };
-    let everybody = Write { key: keys::sync(tenant), change: everybody, only_if: Vec::new() };
-    lease.commit(store, vec![put(keys::cursor(tenant, kind), write(&done)), everybody]).await?;
-    Ok(Pulled::CompleteAfresh)
-}
-
 async fn has_any(store: &impl Store, lease: &Lease, kind: Kind, cursor: &Cursor) -> Result<bool, Stop> {
     for shard in keys::SHARDS.chars() {
-        for (_, item) in links::everything(store, keys::all(Table::Directory, keys::mirror_pk(&lease.tenant, kind, shard))).await? {
+        for (_, item) in
+            links::everything(store, keys::all(Table::Directory, keys::mirror_pk(&lease.tenant, kind, shard))).await?
+        {
             let row = MirrorRow::read(kind, item)?;
             if row.removed.is_none() && row.round >= cursor.first_round {
                 return Ok(true);

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use directory::{
-    Address, Change, Entra, EntraGroup, EntraUser, Failure, Held, Kind, MemberKind, ObjectId, Outcome, PerKind, Planned,
-    Removal, RunId, Settings, Skipped, settle::Local,
+    Address, Change, Entra, EntraGroup, EntraUser, Failure, Held, Kind, MemberKind, ObjectId, Outcome, PerKind,
+    Planned, Removal, RunId, Settings, Skipped, settle::Local,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -17,7 +17,8 @@ use crate::ports::{Fault, Item, Requests};
 /// # Errors
 /// A fault that will not pass: the item was written by something else.
 pub fn read<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, Fault> {
-    serde_json::from_value(Value::Object(item)).map_err(|err| Fault::permanent(format!("cannot read {what}")).because(err))
+    serde_json::from_value(Value::Object(item))
+        .map_err(|err| Fault::permanent(format!("cannot read {what}")).because(err))
 }
 
 /// Write an item. Optional attributes that are `None` are left out.
@@ -363,8 +364,16 @@ impl Counts {
     /// The attributes in the order of the fields, for adding to the stored totals and for summing up.
     pub fn each(&self) -> [(&'static str, i64); 10] {
         let Self {
-            users, groups, functional, billable, active_users, active_groups, skipped_users, skipped_groups,
-            not_enabled_users, not_enabled_groups,
+            users,
+            groups,
+            functional,
+            billable,
+            active_users,
+            active_groups,
+            skipped_users,
+            skipped_groups,
+            not_enabled_users,
+            not_enabled_groups,
         } = *self;
         [
             ("users", users),

@@ -14,10 +14,14 @@ use crate::{
     links,
     load::Loader,
     plan::{self, Planner},
-    ports::{Change, Clock, Condition, Connection, Fault, Graph, Item, Message, Meter, Queue, QueueName, Secrets, Store, Table, Write},
-    pull::{self, Pulled},
+    ports::{
+        Change, Clock, Condition, Connection, Fault, Graph, Item, Message, Meter, Queue, QueueName, Secrets, Store,
+        Table, Write,
+    },
+    pull::{Pulled, Reader},
     records::{
-        Action, Billable, Counts, Cursor, Phase, Run, RunCounts, RunState, Schedule, Status, Tally, Tenant, Warning, read, write,
+        Action, Billable, Counts, Cursor, Phase, Run, RunCounts, RunState, Schedule, Status, Tally, Tenant, Warning,
+        read, write,
     },
     schedule,
 };
@@ -113,7 +117,8 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             Ok(run) => run,
             Err(failure) => return Ok(refused(&failure)),
         };
-        let lease = Lease { tenant: tenant.clone(), run: run.run.clone(), owner: self.owner.to_owned(), fence: sync.fence + 1 };
+        let lease =
+            Lease { tenant: tenant.clone(), run: run.run.clone(), owner: self.owner.to_owned(), fence: sync.fence + 1 };
         run.slices += 1;
         if let Err(stop) = self.take(&lease, &sync, &run, writes).await {
             return match stop {
@@ -140,7 +145,8 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let now = self.clock.now();
         let leased = sync.owner.is_some() && sync.lease_until.is_some_and(|until| until >= now.as_millisecond());
         let goes_on = request.queued && sync.run.is_some() && (request.run.is_none() || request.run == sync.run);
-        let handed_over = sync.owner.is_none() && sync.run.is_some() && sync.due_at.is_some_and(|due| due >= now.as_second());
+        let handed_over =
+            sync.owner.is_none() && sync.run.is_some() && sync.due_at.is_some_and(|due| due >= now.as_second());
         let stale_message = request.queued && request.run.is_some() && request.run != sync.run;
         let busy = leased || (handed_over && !(goes_on && request.run.is_some())) || stale_message;
         busy.then(|| busy_failure(sync.run.as_ref(), sync.since))
@@ -222,7 +228,12 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
     }
 
     /// A stored run of which the plan, or what was held of it, is now to be carried out.
-    async fn again(&self, request: &Request, sync: &Schedule, writes: &mut Vec<Write>) -> Result<Result<Run, Failure>, Stop> {
+    async fn again(
+        &self,
+        request: &Request,
+        sync: &Schedule,
+        writes: &mut Vec<Write>,
+    ) -> Result<Result<Run, Failure>, Stop> {
         let Some(id) = &request.run else {
             return Ok(Err(Failure::invalid("run: expected the run whose plan is meant")));
         };
@@ -250,7 +261,11 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 return refuse(Code::Expired, format!("the plan of run {id} is older than {PLAN_HOURS} hours"), None);
             }
             if sync.newest.as_ref() != Some(id) {
-                return refuse(Code::Superseded, format!("the plan of run {id} was superseded by a newer run"), sync.newest.as_ref());
+                return refuse(
+                    Code::Superseded,
+                    format!("the plan of run {id} was superseded by a newer run"),
+                    sync.newest.as_ref(),
+                );
             }
             let except: Vec<&String> = request.except.iter().collect();
             for (part, ids) in except.chunks(5000).enumerate() {
@@ -279,7 +294,8 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
     /// Take the lease, in one commit with the record of the run.
     async fn take(&self, lease: &Lease, sync: &Schedule, run: &Run, mut writes: Vec<Write>) -> Result<(), Stop> {
         let now = self.clock.now();
-        let until = now.as_millisecond() + i64::try_from((self.clock.remaining() + self.grace).as_millis()).unwrap_or(i64::MAX / 2);
+        let until = now.as_millisecond()
+            + i64::try_from((self.clock.remaining() + self.grace).as_millis()).unwrap_or(i64::MAX / 2);
         let set = Item::from_iter([
             ("owner".to_owned(), json!(lease.owner)),
             ("lease_until".to_owned(), json!(until)),
@@ -287,8 +303,10 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             ("run".to_owned(), json!(lease.run)),
             ("since".to_owned(), json!(run.started_at)),
         ]);
-        let owner = sync.owner.as_ref().map_or(Condition::Without("owner"), |owner| Condition::Equals("owner", json!(owner)));
-        let fence = if sync.fence == 0 { Condition::Without("fence") } else { Condition::Equals("fence", json!(sync.fence)) };
+        let owner =
+            sync.owner.as_ref().map_or(Condition::Without("owner"), |owner| Condition::Equals("owner", json!(owner)));
+        let fence =
+            if sync.fence == 0 { Condition::Without("fence") } else { Condition::Equals("fence", json!(sync.fence)) };
         let lease_write = Write {
             key: keys::sync(&lease.tenant),
             change: Change::Set { set, add: Vec::new() },
@@ -313,7 +331,9 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
     ) -> Result<Worked, Stop> {
         let tenant = &lease.tenant;
         let mut cursors = PerKind::default();
-        for (kind, item) in Kind::ALL.into_iter().zip(self.store.get(&Kind::ALL.map(|kind| keys::cursor(tenant, kind))).await?) {
+        for (kind, item) in
+            Kind::ALL.into_iter().zip(self.store.get(&Kind::ALL.map(|kind| keys::cursor(tenant, kind))).await?)
+        {
             cursors[kind] = read::<Cursor>("a cursor", item.unwrap_or_default())?;
         }
         if run.phase == Phase::Pull {
@@ -428,8 +448,9 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             if run.complete[kind] {
                 continue;
             }
-            let world = (self.graph, self.store, self.clock);
-            let pulled = pull::pull(world, lease, run, &mut cursors[kind], meta.connection, &who, kind, margin).await?;
+            let (graph, store, clock) = (self.graph, self.store, self.clock);
+            let reader = Reader { graph, store, clock, lease, who: &who, connection: meta.connection, margin };
+            let pulled = reader.pull(run, &mut cursors[kind], kind).await?;
             let made = std::mem::take(&mut who.meter).read();
             run.requests.graph += made.graph;
             run.requests.sign_in += made.sign_in;
@@ -473,15 +494,25 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         for (kind, failure) in failures {
             run.warnings.push(Warning {
                 code: "short_read".to_owned(),
-                message: format!("{}s could not be read in full, so that nothing is deleted: {failure} ({})", kind.name(), failure.code.name()),
+                message: format!(
+                    "{}s could not be read in full, so that nothing is deleted: {failure} ({})",
+                    kind.name(),
+                    failure.code.name()
+                ),
             });
         }
         Ok(Worked::Done)
     }
 
     /// How to reach the tenant's directory, or what is missing.
-    async fn connection(&self, tenant: &TenantId, meta: &Tenant, afresh: bool) -> Result<Result<Connection, Failure>, Stop> {
-        let secret = if afresh { self.secrets.secret_afresh(tenant).await? } else { self.secrets.secret(tenant).await? };
+    async fn connection(
+        &self,
+        tenant: &TenantId,
+        meta: &Tenant,
+        afresh: bool,
+    ) -> Result<Result<Connection, Failure>, Stop> {
+        let secret =
+            if afresh { self.secrets.secret_afresh(tenant).await? } else { self.secrets.secret(tenant).await? };
         Ok(connection(tenant, &meta.settings, secret))
     }
 
@@ -516,7 +547,8 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         if meta.settings.tech_contact.is_none() {
             run.warnings.push(Warning {
                 code: "no_tech_contact".to_owned(),
-                message: "the tenant has no tech contact: nobody hears of problems; name one in the settings".to_owned(),
+                message: "the tenant has no tech contact: nobody hears of problems; name one in the settings"
+                    .to_owned(),
             });
         }
         if let Some(seats) = run.billable.seats.filter(|seats| run.billable.after > i64::from(*seats)) {
@@ -539,7 +571,10 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         }
         match run.state {
             RunState::Held => drop(set.insert("holding".to_owned(), json!(run.run))),
-            RunState::Applied if run.settings.is_none() && (run.action != Action::Apply || sync.holding.as_ref() == Some(&run.run)) => {
+            RunState::Applied
+                if run.settings.is_none()
+                    && (run.action != Action::Apply || sync.holding.as_ref() == Some(&run.run)) =>
+            {
                 drop(set.insert("holding".to_owned(), Value::Null));
             }
             _ => (),
@@ -561,7 +596,10 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         }
         let mut writes = vec![lease::set(keys::sync(tenant), set), put(keys::run(tenant, &run.run), write(run))];
         if run.action == Action::Preview {
-            writes.push(lease::set(keys::meta(tenant), Item::from_iter([("status".to_owned(), json!(checked(run, meta, now)))])));
+            writes.push(lease::set(
+                keys::meta(tenant),
+                Item::from_iter([("status".to_owned(), json!(checked(run, meta, now)))]),
+            ));
         }
         lease.commit(self.store, writes).await?;
         tracing::info!(run = %run.run, state = ?run.state, slices = run.slices, graph = run.requests.graph, "run ends");
@@ -584,7 +622,8 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             run: Some(run.run.clone()),
             now: self.fixed_clock.then_some(now),
         };
-        let body = serde_json::to_string(&job).map_err(|err| Fault::permanent("cannot write a message").because(err))?;
+        let body =
+            serde_json::to_string(&job).map_err(|err| Fault::permanent("cannot write a message").because(err))?;
         let message = Message { group: lease.tenant.to_string(), body, delay: pause.min(Duration::from_secs(900)) };
         self.queue.send(QueueName::Sync, vec![message]).await?;
         tracing::info!(run = %run.run, slice = run.slices, "goes on in the next invocation");
@@ -674,14 +713,22 @@ fn foreign_failure(domains: &BTreeSet<String>) -> Failure {
         "The following domain(s) {names} are not associated with this account. All domains in the Azure AD directory must \
          be added in order to perform a sync."
     );
-    Failure::new(Code::InvalidInput, message, "add the domains to the tenant's settings, or let the automatic run skip their users")
+    Failure::new(
+        Code::InvalidInput,
+        message,
+        "add the domains to the tenant's settings, or let the automatic run skip their users",
+    )
 }
 
 /// How to reach a directory with these settings and this secret, or what is missing.
 ///
 /// # Errors
 /// Names the setting that is missing.
-pub fn connection(tenant: &TenantId, settings: &Settings, secret: Option<secrecy::SecretString>) -> Result<Connection, Failure> {
+pub fn connection(
+    tenant: &TenantId,
+    settings: &Settings,
+    secret: Option<secrecy::SecretString>,
+) -> Result<Connection, Failure> {
     let missing = |what: &str| {
         Failure::new(
             Code::InvalidInput,
@@ -709,9 +756,21 @@ pub fn connection(tenant: &TenantId, settings: &Settings, secret: Option<secrecy
 /// `invalid_input` naming the key.
 pub fn per_run(saved: &Settings, patch: &Value) -> Result<Settings, Failure> {
     const ALLOWED: [&str; 15] = [
-        "sync_active_users", "sync_distribution_groups", "sync_security_groups", "sync_guests", "add_users", "update_users",
-        "remove_deleted_users", "add_groups", "update_groups", "remove_deleted_groups", "blocked_sign_in", "recovery_days",
-        "brake", "default_user_role_name", "domains",
+        "sync_active_users",
+        "sync_distribution_groups",
+        "sync_security_groups",
+        "sync_guests",
+        "add_users",
+        "update_users",
+        "remove_deleted_users",
+        "add_groups",
+        "update_groups",
+        "remove_deleted_groups",
+        "blocked_sign_in",
+        "recovery_days",
+        "brake",
+        "default_user_role_name",
+        "domains",
     ];
     let keys = patch.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
     if let Some(key) = keys.into_iter().find(|key| !ALLOWED.contains(key)) {
@@ -741,6 +800,7 @@ fn count_standing(run: &mut Run, counts: &Counts) {
         run.counts.not_enabled = run.tally.not_enabled;
     } else {
         run.counts.skipped = PerKind { users: number(counts.skipped_users), groups: number(counts.skipped_groups) };
-        run.counts.not_enabled = PerKind { users: number(counts.not_enabled_users), groups: number(counts.not_enabled_groups) };
+        run.counts.not_enabled =
+            PerKind { users: number(counts.not_enabled_users), groups: number(counts.not_enabled_groups) };
     }
 }

@@ -55,7 +55,11 @@ mod tests {
             let tenant: TenantId = format!("tenant-{number}").parse().unwrap();
             let due = next_run(&tenant, Frequency(1), now).unwrap();
             assert!((1..=3600).contains(&(due - now.as_second())));
-            assert_eq!(next_run(&tenant, Frequency(1), Timestamp::from_second(due).unwrap()), Some(due + 3600), "a steady period");
+            assert_eq!(
+                next_run(&tenant, Frequency(1), Timestamp::from_second(due).unwrap()),
+                Some(due + 3600),
+                "a steady period"
+            );
             offsets.insert(due);
         }
         assert!(offsets.len() > 700, "{} different times", offsets.len());
