@@ -5,6 +5,7 @@
 mod address;
 mod change;
 mod entra;
+pub mod expiry;
 pub mod facts;
 mod failure;
 mod held;

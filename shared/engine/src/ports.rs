@@ -23,6 +23,8 @@ pub struct Fault {
     pub what: String,
     /// Whether the same call may succeed later.
     pub passes: bool,
+    /// The world answered that it did nothing: trying again cannot do it twice.
+    pub nothing_done: bool,
     /// The cause, where there is one.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -31,12 +33,19 @@ pub struct Fault {
 impl Fault {
     /// A fault that will not pass by itself.
     pub fn permanent(what: impl Into<String>) -> Self {
-        Self { what: what.into(), passes: false, source: None }
+        Self { what: what.into(), passes: false, nothing_done: false, source: None }
     }
 
     /// A fault that may pass.
     pub fn passing(what: impl Into<String>) -> Self {
-        Self { what: what.into(), passes: true, source: None }
+        Self { what: what.into(), passes: true, nothing_done: false, source: None }
+    }
+
+    /// The world said that it did nothing of what was asked.
+    #[must_use]
+    pub fn nothing_done(mut self) -> Self {
+        self.nothing_done = true;
+        self
     }
 
     /// With its cause.
@@ -335,7 +344,8 @@ pub struct Letter {
 
 /// The post.
 pub trait Mailer {
-    /// Send a mail; answers the post's own id for it.
+    /// Send a mail; answers the post's own id for it. On a fault that does not say [`Fault::nothing_done`] the mail may
+    /// have been sent.
     async fn send(&self, letter: &Letter) -> Result<String, Fault>;
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use directory::{
     Address, Change, Entra, EntraGroup, EntraUser, Failure, Held, Kind, MemberKind, ObjectId, Outcome, PerKind,
-    Planned, Removal, RunId, Settings, Skipped, settle::Local,
+    Planned, Removal, RunId, Settings, Skipped, UserType, settle::Local,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -329,6 +329,16 @@ pub struct Counts {
     pub not_enabled_users: i64,
     /// Standing verdicts.
     pub not_enabled_groups: i64,
+    /// Of the users: marked as deleted, functional accounts not counted.
+    pub deleted_users: i64,
+    /// Of the functional accounts: marked as deleted.
+    pub deleted_functional: i64,
+    /// Of the groups: marked as deleted.
+    pub deleted_groups: i64,
+    /// Active administrators without a mobile number (rule 2.12).
+    pub administrators_without_mobile: i64,
+    /// Other active users who may sign in and have no mobile number.
+    pub others_without_mobile: i64,
 }
 
 impl Counts {
@@ -336,7 +346,12 @@ impl Counts {
     pub fn of(held: Option<&Held>) -> Self {
         let Some(held) = held else { return Self::default() };
         let user = held.kind() == Kind::User;
-        let functional = matches!(held, Held::User(user) if user.kind == directory::UserType::FunctionalAccount);
+        let functional = matches!(held, Held::User(user) if user.kind == UserType::FunctionalAccount);
+        let deleted = held.deleted_at().is_some();
+        let immobile = |kind| {
+            let Held::User(user) = held else { return false };
+            user.kind == kind && user.is_active && user.profile.mobile.is_none()
+        };
         Self {
             users: i64::from(user),
             groups: i64::from(!user),
@@ -344,6 +359,11 @@ impl Counts {
             billable: i64::from(held.is_billable()),
             active_users: i64::from(user && held.counts_for_brake()),
             active_groups: i64::from(!user && held.counts_for_brake()),
+            deleted_users: i64::from(user && !functional && deleted),
+            deleted_functional: i64::from(functional && deleted),
+            deleted_groups: i64::from(!user && deleted),
+            administrators_without_mobile: i64::from(immobile(UserType::OrganizationAdmin)),
+            others_without_mobile: i64::from(immobile(UserType::EndUser)),
             ..Self::default()
         }
     }
@@ -362,7 +382,7 @@ impl Counts {
     }
 
     /// The attributes in the order of the fields, for adding to the stored totals and for summing up.
-    pub fn each(&self) -> [(&'static str, i64); 10] {
+    pub fn each(&self) -> [(&'static str, i64); 15] {
         let Self {
             users,
             groups,
@@ -374,6 +394,11 @@ impl Counts {
             skipped_groups,
             not_enabled_users,
             not_enabled_groups,
+            deleted_users,
+            deleted_functional,
+            deleted_groups,
+            administrators_without_mobile,
+            others_without_mobile,
         } = *self;
         [
             ("users", users),
@@ -386,6 +411,11 @@ impl Counts {
             ("skipped_groups", skipped_groups),
             ("not_enabled_users", not_enabled_users),
             ("not_enabled_groups", not_enabled_groups),
+            ("deleted_users", deleted_users),
+            ("deleted_functional", deleted_functional),
+            ("deleted_groups", deleted_groups),
+            ("administrators_without_mobile", administrators_without_mobile),
+            ("others_without_mobile", others_without_mobile),
         ]
     }
 
@@ -401,6 +431,11 @@ impl Counts {
         self.skipped_groups += sign * other.skipped_groups;
         self.not_enabled_users += sign * other.not_enabled_users;
         self.not_enabled_groups += sign * other.not_enabled_groups;
+        self.deleted_users += sign * other.deleted_users;
+        self.deleted_functional += sign * other.deleted_functional;
+        self.deleted_groups += sign * other.deleted_groups;
+        self.administrators_without_mobile += sign * other.administrators_without_mobile;
+        self.others_without_mobile += sign * other.others_without_mobile;
     }
 }
 

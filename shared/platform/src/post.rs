@@ -59,7 +59,9 @@ impl Mailer for Post {
                 Err(err) => err,
             };
             if attempt == RETRIES || !err.code().is_some_and(turned_away) {
-                return Err(fault("cannot send a mail", &err));
+                let answered = err.code().is_some();
+                let fault = fault("cannot send a mail", &err);
+                return Err(if answered { fault.nothing_done() } else { fault });
             }
             attempt += 1;
             pause(self.client.config().sleep_impl(), STEP, attempt).await;
