@@ -20,7 +20,9 @@ pub struct Domain(Box<str>);
 pub enum BadAddress {
     #[error("an address has exactly one @ between a local part and a domain")]
     NotOneAt,
-    #[error("the part before the @ is empty, longer than 64 bytes, quoted, or holds characters that mail does not carry")]
+    #[error(
+        "the part before the @ is empty, longer than 64 bytes, quoted, or holds characters that mail does not carry"
+    )]
     Local,
     #[error("the part after the @ is not a domain name")]
     Domain,
@@ -64,7 +66,8 @@ impl Domain {
     /// [`BadAddress::Domain`] for anything that is not at least two labels of letters, digits and hyphens.
     pub fn parse(text: &str) -> Result<Self, BadAddress> {
         let ascii = idna::domain_to_ascii_strict(text.trim()).map_err(|_| BadAddress::Domain)?;
-        let label = |l: &str| !l.is_empty() && l.len() <= 63 && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let label =
+            |l: &str| !l.is_empty() && l.len() <= 63 && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if ascii.len() <= 253 && ascii.contains('.') && ascii.split('.').all(label) {
             Ok(Self(ascii.into()))
         } else {

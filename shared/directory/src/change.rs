@@ -76,10 +76,14 @@ pub struct Change {
 }
 
 impl Change {
-    /// Name the change by its content: the same content has the same id in every plan. `members` is what the fields do
-    /// not show of a group's members.
-    pub fn seal(&mut self, members: &str) {
-        let content = serde_json::json!([self.category, self.object, self.object_id, self.fields, members]);
+    /// Name the change by its content: the same content has the same id in every plan, whatever the time at which it marks
+    /// an object as deleted. `more` is what the fields do not show: a group's members, a removal for good.
+    pub fn seal(&mut self, more: &str) {
+        let mut fields = self.fields.clone();
+        if let Some(Field { from: Value::Null, to }) = fields.get_mut("deleted_at") {
+            *to = Value::Bool(true);
+        }
+        let content = serde_json::json!([self.category, self.object, self.object_id, fields, more]);
         self.id = blake3::hash(content.to_string().as_bytes()).to_hex()[..16].to_owned();
     }
 

@@ -184,7 +184,10 @@ mod tests {
         let told: UserTold = serde_json::from_str(r#"{"mobilePhone": null, "givenName": "Adele"}"#).unwrap();
         let mut after = known.clone();
         told.over(&mut after, false);
-        assert_eq!((after.surname.as_deref(), after.mobile, after.given_name.as_deref()), (Some("Vance"), None, Some("Adele")));
+        assert_eq!(
+            (after.surname.as_deref(), after.mobile, after.given_name.as_deref()),
+            (Some("Vance"), None, Some("Adele"))
+        );
         let mut after = known;
         told.over(&mut after, true);
         assert_eq!(after.surname, None, "a complete answer clears what it leaves out");

@@ -123,7 +123,8 @@ impl Failure {
 
     /// Anything unforeseen, quoting the run (rule 1.7).
     pub fn unexpected(run: &str) -> Self {
-        let message = format!("We have come across a problem, and cannot continue. Please contact support quoting {run}");
+        let message =
+            format!("We have come across a problem, and cannot continue. Please contact support quoting {run}");
         let help = "look for this code in the function's log: the line beside it holds the cause";
         Self::new(Code::Unexpected, message, help)
     }

@@ -19,9 +19,26 @@ pub enum Held {
 }
 
 /// The fields that a change may set, in no object more than these.
-const FIELDS: [&str; 18] = [
-    "primary_email", "alias_emails", "name", "kind", "firstname", "surname", "display_name", "job_title", "department",
-    "mobile", "phone", "language", "upn", "type", "digests", "is_active", "deleted_at", "managed_by",
+const FIELDS: [&str; 19] = [
+    "primary_email",
+    "alias_emails",
+    "name",
+    "kind",
+    "firstname",
+    "surname",
+    "display_name",
+    "job_title",
+    "department",
+    "mobile",
+    "phone",
+    "language",
+    "upn",
+    "type",
+    "digests",
+    "is_active",
+    "deleted_at",
+    "entra_id",
+    "managed_by",
 ];
 
 macro_rules! either {
@@ -145,16 +162,11 @@ impl Held {
         object
     }
 
-    /// The object as managed by a connection, under Entra's id.
+    /// The same under a connection.
     #[must_use]
-    pub fn managed(mut self, entra_id: &ObjectId, connection: u32) -> Self {
+    pub fn connected(mut self, connection: u32) -> Self {
         match &mut self {
-            Self::User(User { entra_id: id, connection: number, managed_by, .. })
-            | Self::Group(Group { entra_id: id, connection: number, managed_by, .. }) => {
-                *id = Some(entra_id.clone());
-                *number = connection;
-                *managed_by = ManagedBy::Sync;
-            }
+            Self::User(User { connection: own, .. }) | Self::Group(Group { connection: own, .. }) => *own = connection,
         }
         self
     }

@@ -12,9 +12,11 @@ mod held;
 mod id;
 mod mailbox;
 mod objects;
+mod owners;
 pub mod scope;
 mod settings;
 pub mod settle;
+mod subject;
 pub mod unit;
 
 pub use address::{Address, BadAddress, Domain};

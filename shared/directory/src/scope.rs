@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Address, Addresses, BlockedSignIn, Domain, EntraGroup, EntraUser, GroupKind, Group, Mailbox, Profile, Settings, SkipReason,
-    User, UserType,
+    Address, Addresses, BlockedSignIn, Domain, EntraGroup, EntraUser, Group, GroupKind, Mailbox, Profile, Settings,
+    SkipReason, User, UserType,
 };
 
 /// What the rules want of an object.
@@ -57,12 +57,12 @@ pub fn user(entra: &EntraUser, held: Option<&User>, settings: &Settings, exempt:
         return not_selected(held.is_some(), "users");
     }
     let blocked = entra.account_enabled == Some(false);
-    let present = held.is_some_and(|user| user.deleted_at.is_none());
     let is_functional = held.is_some_and(|user| user.kind == UserType::FunctionalAccount);
     let functional = blocked && settings.blocked_sign_in == BlockedSignIn::FunctionalAccount;
     let inactive = blocked && settings.blocked_sign_in == BlockedSignIn::Disable && !is_functional;
-    let guest = entra.user_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("guest")) && !settings.sync_guests;
-    let out = if inactive && !present {
+    let guest =
+        entra.user_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("guest")) && !settings.sync_guests;
+    let out = if inactive && held.is_none() {
         Some((SkipReason::SignInBlocked, "sign-in is blocked in Entra, and it is not here yet"))
     } else if guest {
         Some((SkipReason::Guest, "it is a guest, and guests are not synchronised"))
@@ -75,7 +75,10 @@ pub fn user(entra: &EntraUser, held: Option<&User>, settings: &Settings, exempt:
     match (mailbox(proxies, entra.mail.as_deref(), settings), out) {
         (Err((SkipReason::NoSmtpAddress, _)), None) if held.is_some() => Scope::LostMailbox,
         (_, Some((reason, why))) if held.is_some() => Scope::Out(reason, why.to_owned(), None),
-        (Err((reason, why)), out) => Scope::Out(reason, why, if out.is_none() { foreign_domain(reason, proxies, entra.mail.as_deref()) } else { None }),
+        (Err((reason, why)), out) => {
+            let domain = if out.is_none() { foreign_domain(reason, proxies, entra.mail.as_deref()) } else { None };
+            Scope::Out(reason, why, domain)
+        }
         (Ok(_), Some((reason, why))) => Scope::Out(reason, why.to_owned(), None),
         (Ok((addresses, notes)), None) => {
             Scope::In(WantedUser { addresses, profile: profile(entra), active: !inactive, functional, notes })
@@ -107,7 +110,10 @@ pub fn group(entra: &EntraGroup, held: Option<&Group>, settings: &Settings, exem
         return Scope::Out(SkipReason::Exempt, EXEMPT.to_owned(), None);
     }
     if entra.visibility.as_deref() == Some("HiddenMembership") {
-        notes.push("its membership is hidden: without the permission Member.Read.Hidden Entra does not name its members".to_owned());
+        notes.push(
+            "its membership is hidden: without the permission Member.Read.Hidden Entra does not name its members"
+                .to_owned(),
+        );
     }
     let name = entra.display_name.clone().or_else(|| addresses.primary.as_ref().map(Address::to_string));
     Scope::In(WantedGroup { addresses, name: name.unwrap_or_default(), kind, notes })
@@ -142,7 +148,9 @@ fn mailbox(proxies: &[String], mail: Option<&str>, settings: &Settings) -> Resul
     let Some(mailbox) = Mailbox::read(proxies, mail) else {
         return Err((SkipReason::NoSmtpAddress, "it has no SMTP address in Entra".to_owned()));
     };
-    let primary = mailbox.primary.map_err(|err| (SkipReason::InvalidAddress, format!("its primary address is not valid: {err}")))?;
+    let primary = mailbox
+        .primary
+        .map_err(|err| (SkipReason::InvalidAddress, format!("its primary address is not valid: {err}")))?;
     let domain = primary.domain();
     if !settings.is_registered(&domain) {
         let why = format!("the domain {domain} of its primary address is not registered here");

@@ -387,7 +387,8 @@ impl Settings {
 
     /// The keys that are different in `other`, with both values, for the audit.
     pub fn differences(&self, other: &Self) -> Vec<(String, Value, Value)> {
-        let (Ok(Value::Object(old)), Ok(Value::Object(new))) = (serde_json::to_value(self), serde_json::to_value(other))
+        let (Ok(Value::Object(old)), Ok(Value::Object(new))) =
+            (serde_json::to_value(self), serde_json::to_value(other))
         else {
             return Vec::new();
         };
@@ -402,8 +403,18 @@ impl Settings {
     /// whom something is sent.
     pub fn decides_otherwise_than(&self, other: &Self) -> bool {
         const OTHER: [&str; 12] = [
-            "name", "tech_contact", "report", "sync_frequency", "seats", "application_id", "credential", "cloud",
-            "disable_login", "rotate_secret", "brake", "default_user_role_name",
+            "name",
+            "tech_contact",
+            "report",
+            "sync_frequency",
+            "seats",
+            "application_id",
+            "credential",
+            "cloud",
+            "disable_login",
+            "rotate_secret",
+            "brake",
+            "default_user_role_name",
         ];
         self.differences(other).iter().any(|(key, ..)| !OTHER.contains(&key.as_str()))
     }
@@ -500,7 +511,9 @@ mod tests {
     #[test]
     fn r1_8_guid_shapes() {
         let guid = "1B4F1C9E-7D5A-4C37-9F1E-2B7B6C1D0A11";
-        for shape in [guid.to_owned(), format!("{{{guid}}}"), guid.to_lowercase(), format!(" {guid} "), guid.replace('-', "")] {
+        for shape in
+            [guid.to_owned(), format!("{{{guid}}}"), guid.to_lowercase(), format!(" {guid} "), guid.replace('-', "")]
+        {
             assert!(Guid::is_shape_of(&shape), "{shape}");
         }
         assert!(!Guid::is_shape_of("abc8Q~not-a-guid"));

@@ -30,9 +30,9 @@ pub struct Settled {
 
 /// Carry out `selected` on the unit's objects as they are now.
 ///
-/// A change whose object has moved on since the plan is stale and left alone; one whose effect is already there counts as
-/// applied, so that settling twice changes nothing twice. Every address that a change gains is taken from whoever holds
-/// it, unless that holder is made by hand or `exempt`.
+/// A change whose object has moved on since the plan, or was exempted, is stale and left alone; one whose effect is already
+/// there counts as applied, so that settling twice changes nothing twice. Every address that a change gains is taken from
+/// whoever holds it, unless that holder is made by hand or `exempt`.
 pub fn settle(
     selected: &[Planned],
     now: &BTreeMap<Local, Held>,
@@ -41,67 +41,98 @@ pub fn settle(
     connection: u32,
 ) -> Settled {
     let mut after: BTreeMap<Local, Option<Held>> = BTreeMap::new();
-    let mut outcomes = Vec::new();
+    let mut stale: BTreeMap<Local, String> = BTreeMap::new();
     for planned in selected {
-        let local = (planned.change.object, planned.local.clone());
-        let outcome = match target(planned, now.get(&local), connection) {
-            Ok(None) => Ok(()),
-            Ok(Some(object)) => free(&object, &local, now, owners, exempt, selected).map(|()| {
-                after.insert(local, object.0);
-            }),
-            Err(stale) => Err(stale),
-        };
-        outcomes.push(match outcome {
-            Ok(()) => (Outcome::Applied, None),
-            Err(why) => (Outcome::Stale, Some(why)),
-        });
-    }
-    let gained: BTreeSet<Address> = after
-        .iter()
-        .flat_map(|(local, object)| {
-            let had = now.get(local).map(Held::addresses);
-            let has = object.iter().flat_map(|object| object.addresses().all());
-            has.filter(move |address| !had.is_some_and(|had| had.contains(address))).cloned()
-        })
-        .collect();
-    for (local, object) in now {
-        if !after.contains_key(local) && object.addresses().all().any(|address| gained.contains(address)) {
-            after.insert(local.clone(), Some(object.readdressed(object.addresses().without(&gained))));
+        let local = local(planned);
+        match target(planned, now.get(&local), exempt, connection) {
+            Ok(object) if object.as_ref() == now.get(&local) => (),
+            Ok(object) => drop(after.insert(local, object)),
+            Err(why) => drop(stale.insert(local, why)),
         }
     }
-    let moves = after.into_iter().map(|(local, after)| Move { before: now.get(&local).cloned(), local, after }).collect();
+    // A change that falls away may have been the one that adopts the holder of another's address.
+    loop {
+        let refused = |(local, object): (&Local, &Option<Held>)| {
+            let why = object.as_ref().and_then(|object| kept(object, local, now, owners, exempt, &after))?;
+            Some((local.clone(), why))
+        };
+        let blocked: Vec<_> = after.iter().filter_map(refused).collect();
+        if blocked.is_empty() {
+            break;
+        }
+        after.retain(|local, _| !blocked.iter().any(|(name, _)| name == local));
+        stale.extend(blocked);
+    }
+    let mut gained: BTreeMap<Address, Local> = BTreeMap::new();
+    for (local, object) in &after {
+        let had = now.get(local).map(Held::addresses);
+        let has = object.iter().flat_map(|object| object.addresses().all());
+        gained.extend(
+            has.filter(|has| !had.is_some_and(|had| had.contains(has))).map(|has| (has.clone(), local.clone())),
+        );
+    }
+    for (local, object) in now {
+        let lost: BTreeSet<Address> =
+            object.addresses().all().filter(|has| gained.get(has).is_some_and(|by| by != local)).cloned().collect();
+        let next = after.get(local).map_or(Some(object), Option::as_ref);
+        if let Some(next) = next.filter(|next| next.addresses().all().any(|has| lost.contains(has))) {
+            let next = next.readdressed(next.addresses().without(&lost));
+            after.insert(local.clone(), Some(next));
+        }
+    }
+    let outcome = |planned| match stale.remove(&local(planned)) {
+        None => (Outcome::Applied, None),
+        Some(why) => (Outcome::Stale, Some(why)),
+    };
+    let outcomes = selected.iter().map(outcome).collect();
+    let moves =
+        after.into_iter().map(|(local, after)| Move { before: now.get(&local).cloned(), local, after }).collect();
     Settled { moves, outcomes }
 }
 
-struct Target(Option<Held>);
-
-/// What the object becomes; `None` where it is so already.
-fn target(planned: &Planned, now: Option<&Held>, connection: u32) -> Result<Option<Target>, String> {
-    let Planned { change, local, rev, purge, .. } = planned;
-    let sets = || change.fields.iter().map(|(name, field)| (name.as_str(), field.to.clone()));
-    let done = |held: &Held| {
-        let fields = held.fields();
-        let null = Value::Null;
-        held.entra_id() == Some(&change.object_id) && sets().all(|(name, to)| name == "members" || *fields.get(name).unwrap_or(&null) == to)
-    };
-    match (now, rev) {
-        (None, _) if *purge => Ok(None),
-        (None, None) => create(planned, connection).map(Some),
-        (None, Some(_)) => Err("it is not here any longer".to_owned()),
-        (Some(held), _) if !purge && done(held) => Ok(None),
-        (Some(held), Some(rev)) if held.rev() == *rev => {
-            if *purge {
-                return Ok(Some(Target(None)));
-            }
-            let object = held.with(sets().filter(|(name, _)| *name != "members")).map_err(|err| err.to_string())?;
-            Ok(Some(Target(Some(object.managed(&change.object_id, connection)))))
-        }
-        (Some(_), Some(_)) => Err("it has changed since the plan was made".to_owned()),
-        (Some(_), None) => Err(format!("{} {local} is here already", change.object.name())),
-    }
+fn local(planned: &Planned) -> Local {
+    (planned.change.object, planned.local.clone())
 }
 
-fn create(planned: &Planned, connection: u32) -> Result<Target, String> {
+/// What the object becomes, which may be what it is already, or why its change is stale.
+fn target(
+    planned: &Planned,
+    now: Option<&Held>,
+    exempt: &BTreeSet<Address>,
+    connection: u32,
+) -> Result<Option<Held>, String> {
+    let Planned { change, local, rev, purge, .. } = planned;
+    let sets = || {
+        change
+            .fields
+            .iter()
+            .map(|(name, field)| (name.as_str(), field.to.clone()))
+            .filter(|(name, _)| *name != "members")
+    };
+    let done = |held: &Held| {
+        let fields = held.fields();
+        let same = change.fields.contains_key("entra_id") || held.entra_id() == Some(&change.object_id);
+        same && sets().all(|(name, to)| *fields.get(name).unwrap_or(&Value::Null) == to)
+    };
+    let object = match (now, rev) {
+        (None, _) if *purge => return Ok(None),
+        (None, None) => Some(create(planned, connection)?),
+        (None, Some(_)) => return Err("it is not here any longer".to_owned()),
+        (Some(held), _) if !purge && done(held) => return Ok(now.cloned()),
+        (Some(held), Some(rev)) if held.rev() == *rev && *purge => None,
+        (Some(held), Some(rev)) if held.rev() == *rev => {
+            Some(held.with(sets()).map_err(|err| err.to_string())?.connected(connection))
+        }
+        (Some(_), Some(_)) => return Err("it has changed since the plan was made".to_owned()),
+        (Some(_), None) => return Err(format!("{} {local} is here already", change.object.name())),
+    };
+    if now.into_iter().chain(&object).any(|held| is_exempt(held, exempt)) {
+        return Err("one of its addresses is exempt since the plan was made".to_owned());
+    }
+    Ok(object)
+}
+
+fn create(planned: &Planned, connection: u32) -> Result<Held, String> {
     let mut object = json!({
         "id": planned.local, "entra_id": planned.change.object_id, "primary_email": null, "alias_emails": [],
         "managed_by": ManagedBy::Sync, "deleted_at": null, "rev": 1, "connection": connection, "is_active": true,
@@ -111,28 +142,28 @@ fn create(planned: &Planned, connection: u32) -> Result<Target, String> {
         object[name] = field.to.clone();
     }
     debug_assert!(planned.change.category == Category::Adding);
-    Held::read(planned.change.object, object).map(|held| Target(Some(held))).map_err(|err| err.to_string())
+    Held::read(planned.change.object, object).map_err(|err| err.to_string())
 }
 
-/// Whether every address that the object would gain can be had.
-fn free(
-    object: &Target,
+/// Who keeps an address that the object would have, if anybody does.
+fn kept(
+    object: &Held,
     local: &Local,
     now: &BTreeMap<Local, Held>,
     owners: &BTreeMap<Address, Local>,
     exempt: &BTreeSet<Address>,
-    selected: &[Planned],
-) -> Result<(), String> {
-    for address in object.0.iter().flat_map(|object| object.addresses().all()) {
-        let Some(owner) = owners.get(address).filter(|owner| *owner != local) else { continue };
-        let holder = now.get(owner);
-        let adopted = selected.iter().any(|planned| planned.local == owner.1 && planned.change.object == owner.0);
-        let kept = holder.is_none_or(|held| {
-            (held.managed_by() == ManagedBy::Hand && !adopted) || held.addresses().all().any(|address| exempt.contains(address))
+    after: &BTreeMap<Local, Option<Held>>,
+) -> Option<String> {
+    object.addresses().all().find_map(|address| {
+        let owner = owners.get(address).filter(|owner| *owner != local)?;
+        let keeps = now.get(owner).is_none_or(|holder| {
+            let by_hand = holder.managed_by() == ManagedBy::Hand && !after.contains_key(owner);
+            by_hand || is_exempt(holder, exempt)
         });
-        if kept {
-            return Err(format!("{address} belongs to {} {} now", owner.0.name(), owner.1));
-        }
-    }
-    Ok(())
+        keeps.then(|| format!("{address} belongs to {} {} now", owner.0.name(), owner.1))
+    })
+}
+
+fn is_exempt(held: &Held, exempt: &BTreeSet<Address>) -> bool {
+    held.addresses().all().any(|address| exempt.contains(address))
 }
