@@ -1,8 +1,13 @@
 //! The deployed stack as an operator sees it: functions to invoke, mail that went out, the stand-in for Microsoft.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use aws_sdk_lambda::{Client, config::Credentials, primitives::Blob};
+use aws_config::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_lambda::{
+    Client,
+    config::{Credentials, SharedCredentialsProvider},
+    primitives::Blob,
+};
 use serde_json::Value;
 
 /// Anything that can go wrong on the way.
@@ -11,6 +16,8 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// A deployed stack.
 pub struct Stack {
     lambda: Client,
+    tables: aws_sdk_dynamodb::Client,
+    folder: PathBuf,
     http: reqwest::Client,
     values: BTreeMap<String, String>,
 }
@@ -27,25 +34,19 @@ impl Stack {
         let values: BTreeMap<String, String> =
             text.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         let value = |key: &str| values.get(key).cloned().unwrap_or_default();
-        let config = aws_sdk_lambda::Config::builder()
-            .behavior_version(aws_sdk_lambda::config::BehaviorVersion::v2026_01_12())
-            .region(aws_sdk_lambda::config::Region::new(value("AWS_REGION")))
+        let credentials =
+            Credentials::new(value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"), None, None, "stack.env");
+        let config = aws_config::SdkConfig::builder()
+            .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
+            .region(aws_config::Region::new(value("AWS_REGION")))
             .endpoint_url(value("AWS_ENDPOINT_URL"))
-            .credentials_provider(Credentials::new(
-                value("AWS_ACCESS_KEY_ID"),
-                value("AWS_SECRET_ACCESS_KEY"),
-                None,
-                None,
-                "stack.env",
-            ))
-            .timeout_config(
-                aws_sdk_lambda::config::timeout::TimeoutConfig::builder()
-                    .operation_timeout(std::time::Duration::from_secs(400))
-                    .build(),
-            )
-            .retry_config(aws_sdk_lambda::config::retry::RetryConfig::disabled())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(400)).build())
+            .retry_config(RetryConfig::disabled())
             .build();
-        Ok(Self { lambda: Client::from_conf(config), http: reqwest::Client::builder().no_proxy().build()?, values })
+        let folder = path.parent().map(PathBuf::from).unwrap_or_default();
+        let (lambda, tables) = (Client::new(&config), aws_sdk_dynamodb::Client::new(&config));
+        Ok(Self { lambda, tables, folder, http: reqwest::Client::builder().no_proxy().build()?, values })
     }
 
     /// A value of the stack: an output, or where it is.
@@ -114,5 +115,36 @@ impl Stack {
         let url = format!("{}/_ministack/ses/messages", self.value("AWS_ENDPOINT_URL")?);
         let answer: Value = self.http.get(url).send().await?.json().await?;
         Ok(answer.get("messages").or(Some(&answer)).and_then(Value::as_array).cloned().unwrap_or_default())
+    }
+
+    /// Take back the faults of one directory; other stories keep theirs.
+    ///
+    /// # Errors
+    /// Where the stand-in does not answer.
+    pub async fn clear_faults(&self, directory: &str) -> Result<(), Error> {
+        let url = format!("{}/_control/faults", self.value("GRAPH_ENDPOINT")?);
+        self.http.delete(url).query(&[("tenant", directory)]).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// Everything in a table, by the name of its output.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn scan(&self, table: &str) -> Result<Value, Error> {
+        let mut items = Vec::new();
+        let mut pages = self.tables.scan().table_name(self.value(table)?).into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            items.push(Value::String(format!("{:?}", item.map_err(aws_sdk_dynamodb::error::DisplayErrorContext).map_err(|err| err.to_string())?)));
+        }
+        Ok(Value::Array(items))
+    }
+
+    /// What the functions have logged so far.
+    ///
+    /// # Errors
+    /// Where there is no such log.
+    pub fn log(&self) -> Result<String, Error> {
+        Ok(std::fs::read_to_string(self.folder.join("ministack.log"))?)
     }
 }

@@ -52,8 +52,9 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
         }),
         ("GET", ["faults"]) => Ok(json!({ "faults": world.rules })),
         ("DELETE", ["faults"]) => {
-            world.rules.clear();
-            Ok(json!({ "faults": [] }))
+            let of = call.parameter("tenant");
+            world.rules.retain(|rule| of.is_some() && rule.on.tenant.as_deref() != of);
+            Ok(json!({ "faults": world.rules }))
         }
         ("GET", ["requests"]) => Ok(json!({ "counters": counters(&world.requests), "requests": world.requests })),
         ("DELETE", ["requests"]) => {

@@ -31,7 +31,7 @@
 //! | `POST /_control/{tenant}/changes` | one [`Change`] or a list: `[{"op": "update_user", "user": "AdeleV@contoso.com", "properties": {"mobilePhone": null}}]`; the answer is `{"ids": […]}` |
 //! | `POST /_control/companies` | `{"users": 10000, "groups": 200, "seed": 1}`: adds `company-1` |
 //! | `POST /_control/faults` | one [`Rule`] or a list: `{"match": {"kind": "users", "tenant": "contoso", "path": "delta"}, "after": 1, "times": 2, "fault": {"throttle": {"retry_after": "2"}}}` |
-//! | `GET`, `DELETE /_control/faults` | none; what is left of the rules |
+//! | `GET`, `DELETE /_control/faults` | none (`?tenant=` deletes those of one directory); what is left of the rules |
 //! | `GET`, `DELETE /_control/requests` | none; `{"counters": {"total", "token", "users", "users_delta", …}, "requests": […]}` |
 //! | `GET`, `POST /_control/settings` | some of [`Settings`]: `{"page_size": 5}` |
 //! | `POST /_control/clock` | `{"now": "2026-11-22T10:00:00Z"}`, or `{"now": null}` to let it run |

@@ -1,0 +1,7 @@
+//! Whole stories on the deployed stack, with IAM enforced: what an operator invokes, what Microsoft is asked, what is
+//! kept, what is mailed. `make test` deploys the stack before; each story has a tenant and a directory of its own.
+
+mod company;
+mod hostile;
+mod secrecy;
+mod stories;
