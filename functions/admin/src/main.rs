@@ -1,1 +1,20 @@
-fn main() {}
+//! Wires function `admin`.
+#![recursion_limit = "256"]
+
+use admin::Parts;
+use lambda_runtime::{Error, run, service_fn};
+use platform::{Aws, Environment};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    platform::log::start();
+    let environment = Environment::read();
+    let aws = Aws::load().await;
+    let parts = &Parts {
+        graph: entra::Client::new(environment.graph_endpoint(), environment.login_endpoint())?,
+        store: aws.tables(&environment)?,
+        secrets: aws.secrets(&environment)?,
+        environment,
+    };
+    run(service_fn(move |event| admin::handle(parts, event))).await
+}

@@ -5,17 +5,26 @@
 
 pub mod apply;
 pub mod chunk;
+pub mod connection;
 pub mod dispatch;
+pub mod domains;
+pub mod edits;
+pub mod exemptions;
+pub mod history;
 pub mod keys;
 pub mod lease;
 pub mod links;
 pub mod load;
 pub mod members;
+pub mod operator;
 pub mod outcomes;
+pub mod people;
 pub mod plan;
 pub mod ports;
 pub mod pull;
+pub mod purge;
 pub mod records;
 pub mod report;
 pub mod run;
 pub mod schedule;
+pub mod tenants;

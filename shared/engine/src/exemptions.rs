@@ -1,0 +1,75 @@
+//! Exempt addresses: no run adds, updates, disables or deletes who has one (rule 5.3).
+
+use directory::{Address, TenantId};
+use serde_json::{Value, json};
+
+use crate::{
+    keys,
+    lease::{delete, put},
+    operator::{self, Asked, Refused, committed, everybody},
+    ports::{Range, Store, Table, Write},
+    records::{Exemption, read, write},
+};
+
+/// So many exemptions make a page.
+const PAGE: usize = 1_000;
+
+/// Exempt an address, whoever has it and whether anybody does.
+///
+/// # Errors
+/// There is no such tenant.
+pub async fn exempt(store: &impl Store, asked: &Asked, address: &Address) -> Result<Value, Refused> {
+    operator::tenant(store, &asked.tenant).await?;
+    if store.get(&[keys::exemption(&asked.tenant, address)]).await?.pop().flatten().is_none() {
+        let mut writes = writes(asked, address);
+        writes.push(asked.tenant_is_there());
+        writes.push(asked.audit(0, "exempt", address.as_str(), json!(false), json!(true)));
+        if !committed(store, writes).await? {
+            return Err(operator::raced());
+        }
+    }
+    Ok(json!({"tenant": asked.tenant, "address": address, "exempt": true}))
+}
+
+/// The writes that exempt an address; the next run looks at everybody again (rule 4.10).
+pub(crate) fn writes(asked: &Asked, address: &Address) -> Vec<Write> {
+    let exemption = Exemption { address: address.clone(), at: asked.now, by: asked.by.clone() };
+    vec![put(keys::exemption(&asked.tenant, address), write(&exemption)), everybody(&asked.tenant)]
+}
+
+/// Let runs maintain who has an address again.
+///
+/// # Errors
+/// There is no such tenant.
+pub async fn unexempt(store: &impl Store, asked: &Asked, address: &Address) -> Result<Value, Refused> {
+    operator::tenant(store, &asked.tenant).await?;
+    if store.get(&[keys::exemption(&asked.tenant, address)]).await?.pop().flatten().is_some() {
+        let writes = vec![
+            delete(keys::exemption(&asked.tenant, address)),
+            everybody(&asked.tenant),
+            asked.tenant_is_there(),
+            asked.audit(0, "unexempt", address.as_str(), json!(true), json!(false)),
+        ];
+        if !committed(store, writes).await? {
+            return Err(operator::raced());
+        }
+    }
+    Ok(json!({"tenant": asked.tenant, "address": address, "exempt": false}))
+}
+
+/// A page of the exempt addresses.
+///
+/// # Errors
+/// There is no such tenant, or the cursor is none.
+pub async fn list(store: &impl Store, tenant: &TenantId, cursor: Option<&str>) -> Result<Value, Refused> {
+    operator::tenant(store, tenant).await?;
+    let after: Option<String> = operator::place(cursor)?;
+    let range = keys::starting(Table::Control, keys::tenant_pk(tenant), "EX#");
+    let page = store.list(&Range { after, limit: PAGE, ..range }).await?;
+    let mut exemptions = Vec::new();
+    for (_, item) in page.items {
+        let Exemption { address, at, by } = read("an exemption", item)?;
+        exemptions.push(json!({"address": address, "at": at, "by": by}));
+    }
+    Ok(json!({"exemptions": exemptions, "cursor": page.more.as_ref().map(operator::cursor)}))
+}
