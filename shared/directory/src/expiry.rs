@@ -17,7 +17,7 @@ pub fn days_left(today: Date, on: Date) -> i32 {
 pub fn step(days_left: i32) -> Option<i32> {
     match days_left {
         0.. => STEPS.into_iter().rfind(|step| *step >= days_left),
-        -7..0 => Some(days_left),
+        -7..=-1 => Some(days_left),
         _ => Some(days_left - days_left % 7),
     }
 }

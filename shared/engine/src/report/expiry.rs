@@ -1,0 +1,171 @@
+//! Which warning of a credential is due (rule 6.4). What was said before stands in the ledger of mails: one key for each
+//! credential, its day, and the step of the ladder.
+
+use directory::{
+    Cloud, CredentialKind, Failure, Settings, TenantId,
+    expiry::{self, days_left},
+    facts::{CredentialState, ExpiryEvent, ExpiryFacts},
+};
+use jiff::{Timestamp, civil::Date};
+
+use super::{
+    Stored,
+    day::Day,
+    facts::{expiry_day, named},
+    ledger::Entry,
+    runs,
+};
+use crate::{
+    connection, keys,
+    ports::{Fault, Store, Table},
+    records::{Run, RunState, read},
+};
+
+/// A warning that is due.
+pub(super) struct Due {
+    /// Its name in the ledger.
+    pub(super) what: String,
+    /// What it says.
+    pub(super) facts: ExpiryFacts,
+}
+
+/// A warning that was sent, or may have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Said {
+    /// When the credential was saved, in epoch seconds.
+    saved: i64,
+    /// The day that was warned of.
+    topic: String,
+    /// The step of the ladder.
+    step: i32,
+}
+
+/// Entra refuses the credential.
+struct Refusal {
+    failure: Failure,
+    since: Date,
+    runs: u64,
+}
+
+/// The warning that is due at `now`, or the word that all is well again.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn due(
+    store: &impl Store,
+    tenant: &TenantId,
+    stored: &Stored,
+    day: &Day,
+    now: Timestamp,
+) -> Result<Option<Due>, Fault> {
+    let Stored { meta, sync, .. } = stored;
+    let settings = &meta.settings;
+    let Some(application_id) = &settings.application_id else { return Ok(None) };
+    let saved = meta.credential.as_ref().map_or(0, |credential| credential.saved_at.as_second());
+    let said = said(store, tenant, now).await?;
+    let expiry = expiry_day(meta, day, now);
+    let today = day.date_of(day.told_at(now));
+    let state = connection::state(meta, sync, day.told_at(now));
+    let refusal = refusal(store, tenant, stored, day).await?;
+    let facts = |event, failed_runs| ExpiryFacts {
+        tenant: named(tenant, meta),
+        date: today,
+        event,
+        application_id: application_id.as_str().to_owned(),
+        application_name: None,
+        kind: settings.credential.kind,
+        name: None,
+        key_id: None,
+        hint: None,
+        expiry,
+        renews_itself: settings.rotate_secret && settings.credential.kind == CredentialKind::Secret,
+        failed_runs,
+        console: None,
+        portal: Some(portal(settings, application_id.as_str())),
+    };
+    let works = matches!(state, CredentialState::Working | CredentialState::Expiring);
+    let replaced = said.iter().any(|said| said.saved < saved);
+    if works && replaced && !resolved(store, tenant, &said, saved, now).await? {
+        return Ok(Some(Due { what: format!("resolved#{saved:010}"), facts: facts(ExpiryEvent::Resolved, 0) }));
+    }
+    let (topic, days, event, failed_runs) = match (expiry, refusal) {
+        (Some(expiry), refusal) if expiry.days_left < 0 => {
+            (expiry.on.to_string(), expiry.days_left, ExpiryEvent::Expired, refusal.map_or(0, |refusal| refusal.runs))
+        }
+        (_, Some(Refusal { failure, since, runs })) => {
+            (format!("refused-{since}"), days_left(today, since).min(0), ExpiryEvent::Refused(Box::new(failure)), runs)
+        }
+        (Some(expiry), None) => (expiry.on.to_string(), expiry.days_left, ExpiryEvent::Expiring, 0),
+        (None, None) => return Ok(None),
+    };
+    let last = said.iter().filter(|said| said.saved == saved && said.topic == topic).map(|said| said.step).min();
+    Ok(expiry::due(days, last)
+        .map(|step| Due { what: format!("expiry#{saved:010}#{topic}#{step}"), facts: facts(event, failed_runs) }))
+}
+
+/// Every warning in the ledger.
+async fn said(store: &impl Store, tenant: &TenantId, now: Timestamp) -> Result<Vec<Said>, Fault> {
+    let mut said = Vec::new();
+    for (sk, entry) in entries(store, tenant, "MAIL#expiry#").await? {
+        let mut parts = sk.splitn(3, '#');
+        let parsed = (|| {
+            let (saved, topic, step) = (parts.next()?, parts.next()?, parts.next()?);
+            Some(Said { saved: saved.parse().ok()?, topic: topic.to_owned(), step: step.parse().ok()? })
+        })();
+        said.extend(parsed.filter(|_| entry.past(now).is_some()));
+    }
+    Ok(said)
+}
+
+/// Whether the word that all is well again was given for every credential that was warned of and has been replaced.
+async fn resolved(
+    store: &impl Store,
+    tenant: &TenantId,
+    said: &[Said],
+    saved: i64,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let warned = said.iter().map(|said| said.saved).filter(|warned| *warned < saved).max();
+    let entries = entries(store, tenant, "MAIL#resolved#").await?;
+    let given = entries
+        .iter()
+        .filter(|(_, entry)| entry.past(now).is_some())
+        .filter_map(|(sk, _)| sk.parse::<i64>().ok())
+        .max();
+    Ok(given > warned)
+}
+
+async fn entries(store: &impl Store, tenant: &TenantId, prefix: &str) -> Result<Vec<(String, Entry)>, Fault> {
+    let range = keys::starting(Table::Control, keys::tenant_pk(tenant), prefix);
+    let items = crate::links::everything(store, range).await?;
+    let entries = items.into_iter().map(|(sk, item)| {
+        let sk = sk.strip_prefix(prefix).unwrap_or_default().to_owned();
+        Ok((sk, read("a mail in the ledger", item)?))
+    });
+    entries.collect()
+}
+
+/// Since when and how often runs with the present credential were refused, up to the last.
+async fn refusal(store: &impl Store, tenant: &TenantId, stored: &Stored, day: &Day) -> Result<Option<Refusal>, Fault> {
+    let Some(failure) = stored.sync.last_error.clone().filter(|failure| failure.code.refuses_credential()) else {
+        return Ok(None);
+    };
+    let saved = stored.meta.credential.as_ref().map_or(Timestamp::MIN, |credential| credential.saved_at);
+    let refused = |run: &Run| run.error.as_ref().is_some_and(|failure| failure.code.refuses_credential());
+    let unbroken = |run: &Run| run.started_at >= saved && matches!(run.state, RunState::Failed | RunState::Continuing);
+    let runs = runs::back(store, tenant, unbroken).await?;
+    let moments: Vec<Timestamp> = runs.iter().filter(|run| refused(run)).map(|run| run.started_at).collect();
+    Ok(moments.iter().min().map(|first| Refusal { failure, since: day.date_of(*first), runs: moments.len() as u64 }))
+}
+
+/// The application's credentials in Microsoft's portal.
+fn portal(settings: &Settings, application_id: &str) -> String {
+    let host = match settings.cloud {
+        Cloud::Global => "portal.azure.com",
+        Cloud::UsGov | Cloud::UsGovDod => "portal.azure.us",
+        Cloud::China => "portal.azure.cn",
+    };
+    format!(
+        "https://{host}/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Credentials/appId/{application_id}"
+    )
+}

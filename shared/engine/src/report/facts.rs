@@ -1,0 +1,206 @@
+//! The facts of one tenant's day.
+
+use directory::{
+    CredentialKind, TenantId,
+    expiry::days_left,
+    facts::{
+        ConnectionFacts, CredentialFacts, CredentialState, DailyFacts, ExpiryDay, ExpirySource, HeldChanges, Light,
+        Listed, MOST_CHANGES, Named, Seats, Tally, Warning,
+    },
+};
+use jiff::Timestamp;
+
+use super::{
+    Stored,
+    day::Day,
+    people,
+    runs::{self, Runs},
+    settings, standing,
+    sums::{Moved, Sums},
+};
+use crate::{
+    connection, keys,
+    ports::{Clock, Fault, Store},
+    records::{self, Counts, Run, Schedule, Status, Tenant, read},
+};
+
+/// Gather them. What waits for a person, the credential and the connection are as they are now, since that is what the
+/// reader has to deal with; runs, changes and totals are those of the day.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn gather(
+    store: &impl Store,
+    clock: &impl Clock,
+    tenant: &TenantId,
+    stored: &Stored,
+    day: &Day,
+) -> Result<DailyFacts, Fault> {
+    let Stored { meta, sync, counts } = stored;
+    let now = clock.now();
+    let runs = Runs::around(store, tenant, sync, day).await?;
+    let audit = settings::audit(store, tenant, day).await?;
+    let mut sums = Sums::default();
+    for run in &runs.during {
+        sums.add(store, clock, tenant, run, day.start).await?;
+    }
+    let mut later = Sums::default();
+    for run in &runs.after {
+        later.add(store, clock, tenant, run, day.end).await?;
+    }
+    let verdicts = standing::verdicts(store, clock, tenant, day).await?;
+    let changes = Listed { shown: sums.lines(store, tenant).await?, total: sums.total };
+    let totals = Totals::new(counts, &sums.moved, &later.moved);
+    let mut outcomes = sums.outcomes;
+    totals.fill(&mut outcomes, counts, &verdicts);
+    let mut warnings = warnings(&runs);
+    if sums.cut || later.cut || verdicts.cut {
+        let message = "the tenant is so large that not all of its changes could be read for this report: some of its numbers are those \
+                       of the plans, and some lists are not complete";
+        warnings.push(Warning { code: "report_cut".to_owned(), message: message.to_owned() });
+    }
+    warnings.sort();
+    Ok(DailyFacts {
+        tenant: named(tenant, meta),
+        date: day.date,
+        time_zone: day.zone_name.clone(),
+        runs: runs.facts(settings::expected(tenant, meta, &audit, day, now), day, MOST_CHANGES),
+        outcomes,
+        changes,
+        not_imported: verdicts.not_imported,
+        errors: verdicts.errors,
+        held: held(store, tenant, sync, day).await?,
+        connection: connection_facts(meta, sync, day),
+        credential: credential(meta, sync, day, now),
+        without_mobile: people::without_mobile(store, clock, tenant, counts).await?,
+        settings_changed: settings::changed(&audit, day),
+        warnings,
+        seats: Seats {
+            before: number(totals.before.billable),
+            after: number(totals.after.billable),
+            seats: meta.settings.seats.map(u64::from),
+        },
+        console: None,
+    })
+}
+
+/// What people call a tenant.
+pub(super) fn named(tenant: &TenantId, meta: &Tenant) -> Named {
+    let Tenant { settings, .. } = meta;
+    Named {
+        id: tenant.clone(),
+        name: settings.name.clone(),
+        domain: settings.primary_domain.as_ref().map(ToString::to_string),
+    }
+}
+
+/// How many there are of each kind, those who are marked as deleted left out.
+struct Totals {
+    before: Moved,
+    after: Moved,
+}
+
+impl Totals {
+    /// From what there is now, back over what came after the day, and then over the day.
+    fn new(counts: &Counts, during: &Moved, later: &Moved) -> Self {
+        let now = Moved {
+            users: counts.users - counts.functional - counts.deleted_users,
+            groups: counts.groups - counts.deleted_groups,
+            functional: counts.functional - counts.deleted_functional,
+            billable: counts.billable,
+        };
+        let after = now.without(later);
+        Self { before: after.without(during), after }
+    }
+
+    fn fill(&self, outcomes: &mut directory::facts::Outcomes, counts: &Counts, verdicts: &standing::Verdicts) {
+        let rest = |count: i64, failed: u64| number(count).saturating_sub(failed);
+        let Counts { skipped_users, skipped_groups, not_enabled_users, not_enabled_groups, .. } = *counts;
+        let failed = verdicts.failed;
+        outcomes.users = Tally {
+            before: number(self.before.users),
+            after: number(self.after.users),
+            skipped: rest(skipped_users, failed.users),
+            not_enabled: number(not_enabled_users),
+            failed: failed.users,
+            ..outcomes.users
+        };
+        outcomes.groups = Tally {
+            before: number(self.before.groups),
+            after: number(self.after.groups),
+            skipped: rest(skipped_groups, failed.groups),
+            not_enabled: number(not_enabled_groups),
+            failed: failed.groups,
+            ..outcomes.groups
+        };
+        outcomes.functional = Tally {
+            before: number(self.before.functional),
+            after: number(self.after.functional),
+            ..outcomes.functional
+        };
+    }
+}
+
+fn number(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
+}
+
+/// What the newest run of the day warns of.
+fn warnings(runs: &Runs) -> Vec<Warning> {
+    let warnings = runs.newest().map(|run| run.warnings.clone()).unwrap_or_default();
+    warnings.into_iter().map(|records::Warning { code, message }| Warning { code, message }).collect()
+}
+
+/// What waits for a person.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn held(
+    store: &impl Store,
+    tenant: &TenantId,
+    sync: &Schedule,
+    day: &Day,
+) -> Result<Option<HeldChanges>, Fault> {
+    let Some(id) = &sync.holding else { return Ok(None) };
+    let Some(item) = store.get(&[keys::run(tenant, id)]).await?.pop().flatten() else { return Ok(None) };
+    let run: Run = read("a run", item)?;
+    let Some(held) = &run.held else { return Ok(None) };
+    Ok(Some(HeldChanges {
+        users: held.users,
+        groups: held.groups,
+        emptied: held.members,
+        undone: 0,
+        run: run.run.clone(),
+        since: day.date_of(runs::held_since(store, tenant, &run).await?),
+    }))
+}
+
+fn connection_facts(meta: &Tenant, sync: &Schedule, day: &Day) -> ConnectionFacts {
+    let Status { green, verified_at, error } = &meta.status;
+    ConnectionFacts {
+        status: if *green { Light::Green } else { Light::Grey },
+        verified_at: verified_at.map(|at| day.local(at)),
+        error: error.clone(),
+        last_successful_sync: sync.last_success.map(|at| day.local(at)),
+    }
+}
+
+fn credential(meta: &Tenant, sync: &Schedule, day: &Day, now: Timestamp) -> CredentialFacts {
+    let state = connection::state(meta, sync, day.told_at(now));
+    let expiry = expiry_day(meta, day, now);
+    // Entra says that it has ended: a later day that somebody gave or assumed is not true.
+    let untrue = |expiry: &ExpiryDay| state == CredentialState::Expired && expiry.days_left >= 0;
+    CredentialFacts { kind: meta.settings.credential.kind, state, expiry: expiry.filter(|expiry| !untrue(expiry)) }
+}
+
+/// When the credential ends, seen from the day on which people are told.
+pub(super) fn expiry_day(meta: &Tenant, day: &Day, now: Timestamp) -> Option<ExpiryDay> {
+    let stored = meta.credential.as_ref().filter(|_| meta.settings.credential.kind != CredentialKind::Federated)?;
+    let source = match stored.source {
+        records::ExpirySource::Entra => ExpirySource::Entra,
+        records::ExpirySource::Stated => ExpirySource::Stated,
+        records::ExpirySource::Assumed => ExpirySource::Assumed,
+    };
+    let today = day.date_of(day.told_at(now));
+    Some(ExpiryDay { on: stored.expires_on, days_left: days_left(today, stored.expires_on), source })
+}
