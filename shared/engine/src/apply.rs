@@ -340,6 +340,11 @@ impl<S: Store> Applier<'_, S> {
                 self.left(run, &mut unit, planned, *outcome, why.clone()).await?;
             }
         }
+        for moved in &settled.moves {
+            if let (Kind::Group, Some(before), None) = (moved.local.0, &moved.before, &moved.after) {
+                self.empty(&moved.local.1, before.rev()).await?;
+            }
+        }
         for step in steps(settled.moves) {
             let last = self.writes(&step, &known.owners);
             for moved in &step {
@@ -356,6 +361,24 @@ impl<S: Store> Applier<'_, S> {
             }
         }
         Ok(unit)
+    }
+
+    /// A group that is removed for good leaves no members behind.
+    async fn empty(&self, group: &ObjectId, rev: u64) -> Result<(), Stop> {
+        let pk = keys::members_pk(self.loader.tenant, group);
+        let rows = links::everything(self.store, keys::all(Table::Directory, pk.clone())).await?;
+        for part in rows.chunks(Lease::ROOM - 1) {
+            let row = |user: &String| Key { table: Table::Directory, pk: pk.clone(), sk: user.clone() };
+            let mut writes: Vec<Write> = part.iter().map(|(user, _)| delete(row(user))).collect();
+            let fewer = -i64::try_from(part.len()).unwrap_or_default();
+            writes.push(Write {
+                key: keys::object(self.loader.tenant, Kind::Group, group),
+                change: Change::Set { set: Item::new(), add: vec![("member_count", fewer)] },
+                only_if: vec![Condition::Equals("rev", json!(rev))],
+            });
+            self.lease.commit(self.store, writes).await?;
+        }
+        Ok(())
     }
 
     /// What follows from a change that is carried out.

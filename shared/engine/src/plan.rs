@@ -155,8 +155,10 @@ impl<S: Store> Planner<'_, S> {
             .collect();
         let ids: Vec<(Kind, ObjectId)> = todo.iter().map(|(id, _)| (Kind::Group, (*id).clone())).collect();
         let seeds = self.loader.rows(&ids).await?;
+        let neglected = self.neglected(&ids).await?;
         let evaluated = self.evaluate(run, batch, Kind::Group, seeds).await?;
         for (id, which) in &todo {
+            let which = if neglected.contains(*id) { &Memberships::All } else { *which };
             self.members_of(run, batch, id, evaluated.get(*id), which, &mut cache).await?;
         }
         run.phase = match todo.last() {
@@ -166,6 +168,19 @@ impl<S: Store> Planner<'_, S> {
             _ => next_kind(Kind::Group),
         };
         Ok(())
+    }
+
+    /// Groups with a standing verdict: nobody kept their members meanwhile, so that all are to be looked at. The worklist
+    /// says so too, because planning takes the verdict away, and the plan may never be applied.
+    async fn neglected(&self, groups: &[(Kind, ObjectId)]) -> Result<BTreeSet<ObjectId>, Stop> {
+        let keys: Vec<Key> = groups.iter().map(|(kind, id)| keys::standing(self.loader.tenant, *kind, id)).collect();
+        let standing = self.store.get(&keys).await?;
+        let standing = groups.iter().zip(standing).filter(|(_, item)| item.is_some());
+        let neglected: BTreeSet<ObjectId> = standing.map(|((_, id), _)| id.clone()).collect();
+        let work = write(&Work::found(&self.lease.run, true));
+        let writes = neglected.iter().map(|id| put(keys::work(self.loader.tenant, Kind::Group, id), work.clone()));
+        self.lease.commit_in_order(self.store, writes.collect()).await?;
+        Ok(neglected)
     }
 
     /// Decide objects of a kind, and everybody who shares an address with them. Answers, for groups, what was decided:
