@@ -28,7 +28,7 @@ pub use id::{BadId, Kind, ObjectId, PerKind, RunId, TenantId};
 pub use mailbox::Mailbox;
 pub use objects::{Addresses, Group, GroupKind, ManagedBy, Profile, User, UserType};
 pub use settings::{
-    BlockedSignIn, Brake, Cloud, Credential, CredentialKind, Days, DomainKind, Frequency, Guid, Hour, NewUserRole, Percent,
-    RegisteredDomain, ReportTime, Settings, TimeZone,
+    BlockedSignIn, Brake, Cloud, Credential, CredentialKind, Days, DomainKind, Frequency, Guid, Hour, NewUserRole,
+    Percent, RegisteredDomain, ReportTime, Settings, TimeZone,
 };
 pub use unit::{Candidate, Entra, Planned, Rules, Verdict};

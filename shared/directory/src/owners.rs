@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Address, Addresses, Candidate, Held, ManagedBy, ObjectId, Rules, unit::Wish};
+use crate::{Address, Addresses, Candidate, Held, Kind, ManagedBy, ObjectId, Rules, Verdict, unit::Wish};
 
 /// What is known of a unit before its addresses are shared out. Everything stands in the candidates' order.
 pub(crate) struct Round<'a> {
@@ -123,6 +123,34 @@ impl Round<'_> {
             }
             (None, Some(held)) => format!("{} {}", held.kind().name(), held.id()),
             (None, None) => String::new(),
+        }
+    }
+}
+
+/// Whoever loses its last address to others, without a change of its own, is made inactive: the change that takes it says
+/// so, and counts the seat (rules 3.6 and 5.5).
+pub(crate) fn bereave(round: &Round<'_>, shares: &[Share], verdicts: &mut [Verdict]) {
+    let mut losses: BTreeMap<(String, usize), (usize, BTreeSet<Address>)> = BTreeMap::new();
+    let mut takers: Vec<usize> = (0..shares.len()).filter(|at| matches!(verdicts[*at], Verdict::Change(_))).collect();
+    takers.sort_by_key(|at| round.candidates[*at].entra_id());
+    for taker in takers {
+        for (address, holder) in &shares[taker].taken {
+            let (last, lost) = losses.entry((round.name(*holder), *holder)).or_default();
+            *last = taker;
+            lost.insert(address.clone());
+        }
+    }
+    for ((name, holder), (taker, lost)) in losses {
+        let Some(held) = round.base[holder].filter(|_| !matches!(verdicts[holder], Verdict::Change(_))) else {
+            continue;
+        };
+        if held.is_active()
+            && held.addresses().without(&lost).primary.is_none()
+            && let Verdict::Change(planned) = &mut verdicts[taker]
+        {
+            let then = if held.kind() == Kind::User { " and is made inactive" } else { "" };
+            planned.change.notes.push(format!("{name} is left without an address{then}"));
+            planned.seats -= i32::from(held.is_billable());
         }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     Address, Addresses, Change, Domain, EntraGroup, EntraUser, Held, Kind, ObjectId, Removal, Settings, SkipReason,
     Skipped,
-    owners::{self, Round, Share},
+    owners::{self, Round},
     scope::{self, Scope},
     subject::Subject,
 };
@@ -106,11 +106,11 @@ pub fn plan(rules: &Rules<'_>, candidates: &[Candidate]) -> Vec<Verdict> {
         if beaten.is_empty() {
             return verdicts;
         }
-        // Who is beaten by one that fails itself may yet have its address.
+        // Whoever is beaten by one that fails itself may yet have its address; in a ring the largest id goes first.
         let mut fails: Vec<usize> =
             beaten.iter().filter(|(_, by)| !beaten.contains_key(by)).map(|(at, _)| *at).collect();
         if fails.is_empty() {
-            fails.extend(beaten.keys());
+            fails.extend(beaten.into_keys().max_by_key(|at| candidates[*at].entra_id()));
         }
         failed.extend(fails.into_iter().map(|at| (at, verdicts[at].clone())));
     }
@@ -164,38 +164,10 @@ fn decide(
             }
         })
         .collect();
-    bereave(&round, &shares, &mut verdicts);
+    owners::bereave(&round, &shares, &mut verdicts);
     let beaten =
         round.wanted().filter_map(|(at, addresses)| Some((at, *shares[at].lost.get(addresses.primary.as_ref()?)?)));
     (verdicts, beaten.collect())
-}
-
-/// Whoever loses its last address to others, without a change of its own, is made inactive: the change that takes it says
-/// so, and counts the seat (rules 3.6 and 5.5).
-fn bereave(round: &Round<'_>, shares: &[Share], verdicts: &mut [Verdict]) {
-    let mut losses: BTreeMap<(String, usize), (usize, BTreeSet<Address>)> = BTreeMap::new();
-    let mut takers: Vec<usize> = (0..shares.len()).filter(|at| matches!(verdicts[*at], Verdict::Change(_))).collect();
-    takers.sort_by_key(|at| round.candidates[*at].entra_id());
-    for taker in takers {
-        for (address, holder) in &shares[taker].taken {
-            let (last, lost) = losses.entry((round.name(*holder), *holder)).or_default();
-            *last = taker;
-            lost.insert(address.clone());
-        }
-    }
-    for ((name, holder), (taker, lost)) in losses {
-        let Some(held) = round.base[holder].filter(|_| !matches!(verdicts[holder], Verdict::Change(_))) else {
-            continue;
-        };
-        if held.is_active()
-            && held.addresses().without(&lost).primary.is_none()
-            && let Verdict::Change(planned) = &mut verdicts[taker]
-        {
-            let then = if held.kind() == Kind::User { " and is made inactive" } else { "" };
-            planned.change.notes.push(format!("{name} is left without an address{then}"));
-            planned.seats -= i32::from(held.is_billable());
-        }
-    }
 }
 
 impl Entra {

@@ -106,6 +106,7 @@ fn r3_6_two_claim_it() {
     check("fails alone: its aliases are free", "c=z",                 "a=z,p b=y,p c=z", "",        "fail a for user c, add b",    "b=y,p c=z");
     check("fails alone: nobody is adopted",   "c=z h=p,q:hand",       "a=z,p b=q c=z",  "",         "fail a for user c, adopt h as b", "c=z h=q");
     check("beaten by one that fails itself",  "c=z h=p,q:hand",       "G=p a=z,p b=y,q c=z", "",    "fail a for user c, adopt h as b, add G", "c=z h=y,q G=p");
+    check("each beaten by the other",         "H=t:hand o=p:old",     "e=t,p K=p,t",    "",         "fail e for group K, adopt H as K", "o:off:old H=p,t");
     check("fails, and its old one is taken",  "a=x b=y",              "a=y,w b=y c=x",  "",         "fail a for user b, add c",    "a:off b=y c=x");
 }
 
