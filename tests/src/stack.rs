@@ -114,7 +114,8 @@ impl Stack {
     pub async fn mails(&self) -> Result<Vec<Value>, Error> {
         let url = format!("{}/_ministack/ses/messages", self.value("AWS_ENDPOINT_URL")?);
         let answer: Value = self.http.get(url).send().await?.json().await?;
-        Ok(answer.get("messages").or(Some(&answer)).and_then(Value::as_array).cloned().unwrap_or_default())
+        let by_account = answer["messages"].as_object().into_iter().flatten();
+        Ok(by_account.flat_map(|(_, mails)| mails.as_array().cloned().unwrap_or_default()).collect())
     }
 
     /// Take back the faults of one directory; other stories keep theirs.

@@ -385,7 +385,7 @@ impl<S: Store> Applier<'_, S> {
     fn done(&self, unit: &mut UnitWork, planned: &Planned, waited: bool) {
         let (tenant, change) = (self.loader.tenant, &planned.change);
         unit.outcomes.push((change.id.clone(), Outcome::Applied, None));
-        if planned.local != change.object_id && planned.change.fields.contains_key("managed_by") {
+        if planned.local != change.object_id && planned.change.fields.contains_key("entra_id") {
             let local = Item::from_iter([("local".to_owned(), json!(planned.local))]);
             unit.writes.push(set(keys::mirror(tenant, change.object, &change.object_id), local));
         }

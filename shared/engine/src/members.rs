@@ -63,7 +63,7 @@ pub async fn touched(store: &impl Store, lease: &Lease, run: &Run) -> Result<BTr
             for planned in changes.iter().filter(|planned| planned.change.object == Kind::User) {
                 if planned.change.category == Category::Adding
                     || planned.change.fields.contains_key("deleted_at")
-                    || planned.change.fields.contains_key("managed_by")
+                    || planned.change.fields.contains_key("entra_id")
                 {
                     for group in links::ancestors(store, tenant, &planned.change.object_id).await? {
                         touch(group, Some(&planned.change.object_id));
