@@ -2,6 +2,8 @@
 //! the same code.
 
 mod event;
+#[cfg(test)]
+mod tests;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use directory::Failure;

@@ -63,7 +63,8 @@ pub(super) async fn gather(store: &impl Store, day: &Day, now: Timestamp) -> Res
                 stored.push((id, Stored::read(meta, sync, counts)?));
             }
         }
-        let mut shares = stream::iter(&stored).map(|(id, stored)| share(store, id, stored, day, now)).buffered(TOGETHER);
+        let mut shares =
+            stream::iter(&stored).map(|(id, stored)| share(store, id, stored, day, now)).buffered(TOGETHER);
         while let Some(share) = shares.try_next().await? {
             add(&mut facts, share);
         }

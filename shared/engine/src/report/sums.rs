@@ -77,7 +77,7 @@ impl Sums {
         for number in 0..run.chunks {
             if clock.remaining() < TIME_TO_WRITE {
                 self.cut = true;
-                self.estimate(run, read);
+                self.estimate(run, &read);
                 break;
             }
             let part = outcomes::part(store, tenant, run, number).await?;
@@ -131,7 +131,8 @@ impl Sums {
     }
 
     /// The rest of a plan that was too long to be read, as its run counted it.
-    fn estimate(&mut self, run: &Run, read: Tallied) {
+    fn estimate(&mut self, run: &Run, read: &Tallied) {
+        self.moved.billable += run.tally.seats - read.seats;
         for (class, kind) in [(Class::User, Kind::User), (Class::Group, Kind::Group)] {
             let rest = |planned: u64, read: u64| planned.saturating_sub(read);
             let added = rest(run.counts.adding[kind], read.added[kind]);
@@ -203,10 +204,12 @@ struct Tallied {
     updated: directory::PerKind<u64>,
     disabled: directory::PerKind<u64>,
     deleted: directory::PerKind<u64>,
+    seats: i64,
 }
 
 impl Tallied {
     fn count(&mut self, planned: &Planned) {
+        self.seats += i64::from(planned.seats);
         let counter = match planned.change.category {
             Category::Adding => &mut self.added,
             Category::Updating => &mut self.updated,
