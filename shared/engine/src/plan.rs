@@ -202,6 +202,11 @@ impl<S: Store> Planner<'_, S> {
         }
         let mut groups = BTreeMap::new();
         for unit in self.loader.units(fresh).await? {
+            let own = |c: &directory::Candidate| c.entra.as_ref().is_some_and(|(id, e, _)| asked.contains(&(e.kind(), id.clone())));
+            if !unit.iter().any(own) {
+                // Drawn in for an address that Entra gave it once: it shares nothing with anybody now, and has its own turn.
+                continue;
+            }
             let verdicts = unit::plan(&self.rules, &unit);
             let mut changes: Vec<Planned> = Vec::new();
             for (candidate, verdict) in unit.iter().zip(verdicts) {

@@ -1,0 +1,95 @@
+//! Whatever happens in Entra and whenever it is read: the directory ends where one look at the end would put it.
+
+use std::collections::BTreeSet;
+
+use directory::Address;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tests::{
+    ops::{self, Op},
+    oracle::Oracle,
+    world::World,
+};
+
+fn check_oracle(world: &World, exempt: &BTreeSet<Address>) {
+    let tenant = world.tenant();
+    let entra = world.entra.snapshot();
+    let oracle = Oracle { entra: &entra, settings: &tenant.settings, exempt, connection: tenant.connection };
+    let wrong = oracle.check(&world.view());
+    assert!(wrong.is_empty(), "{}\n--- the directory\n{}\n--- standing\n{}", wrong.join("\n"), world.shown(), world.standing());
+}
+
+fn world(settings: &Value, manner: (usize, usize, bool, bool, bool)) -> World {
+    let world = World::new();
+    world.set(settings.clone());
+    ops::behave(&world, manner);
+    world.store.page_of(manner.0 + 1);
+    world
+}
+
+const CASES: u32 = 48;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_first_sync_is_what_the_oracle_says(changes in ops::ops(40), settings in ops::settings(), manner in ops::manner()) {
+        let world = world(&settings, manner);
+        changes.iter().for_each(|change| change.make(&world.entra));
+        world.sync();
+        let tenant = world.tenant();
+        let entra = world.entra.snapshot();
+        let oracle = Oracle { entra: &entra, settings: &tenant.settings, exempt: &BTreeSet::new(), connection: 1 };
+        prop_assert_eq!(world.shown(), oracle.first().to_string());
+        prop_assert_eq!(world.view(), oracle.first());
+        world.assert_settled();
+    }
+
+    #[test]
+    fn every_sync_ends_where_the_rules_want_it(
+        changes in ops::ops(40), settings in ops::settings(), manner in ops::manner(), every in 1..6_usize,
+        full_at in prop::option::of(0..8_usize),
+    ) {
+        let world = world(&settings, manner);
+        for (at, some) in changes.chunks(every).enumerate() {
+            some.iter().for_each(|change| change.make(&world.entra));
+            if full_at == Some(at) {
+                world.entra.expire_delta();
+            }
+            world.sync();
+            check_oracle(&world, &BTreeSet::new());
+        }
+        world.assert_settled();
+    }
+
+    #[test]
+    fn syncing_often_or_once_ends_the_same(changes in ops::ops(40), settings in ops::settings(), manner in ops::manner()) {
+        let mut settings = settings;
+        settings["recovery_days"] = json!(0);
+        let changes: Vec<Op> = changes.into_iter().filter(|change| !change.is_remembered()).collect();
+        let (often, once) = (world(&settings, manner), world(&settings, manner));
+        for change in &changes {
+            change.make(&often.entra);
+            change.make(&once.entra);
+            often.sync();
+        }
+        once.sync();
+        often.sync();
+        prop_assert_eq!(often.shown(), once.shown());
+    }
+
+    #[test]
+    fn slices_end_where_one_run_does(changes in ops::ops(30), more in ops::ops(15), settings in ops::settings(), calls in 12..60_u64) {
+        let (whole, sliced) = (world(&settings, (3, 2, false, false, false)), world(&settings, (3, 2, false, false, false)));
+        sliced.calls_per_invocation(Some(calls));
+        for some in [&changes, &more] {
+            for world in [&whole, &sliced] {
+                some.iter().for_each(|change| change.make(&world.entra));
+                world.sync();
+            }
+            prop_assert_eq!(whole.shown(), sliced.shown());
+        }
+        sliced.calls_per_invocation(None);
+        sliced.assert_settled();
+    }
+}

@@ -1,0 +1,6 @@
+//! The engine in the world in memory: stories by rule, a run killed at every port call, and convergence.
+#![expect(clippy::unwrap_used, reason = "this is test code")]
+
+mod convergence;
+mod report;
+mod simulation;
