@@ -155,7 +155,11 @@ fn outcomes(facts: &DailyFacts) -> Vec<Block> {
 fn changes(facts: &DailyFacts) -> Vec<Block> {
     let mut changes = facts.changes.clone();
     changes.shown.sort_by_key(|change| change.did);
-    if changes.shown.is_empty() { vec![Block::Note("None.".to_owned())] } else { page::listed(&changes, changed) }
+    match (changes.shown.is_empty(), changes.total) {
+        (true, 0) => vec![Block::Note("None.".to_owned())],
+        (true, total) => vec![Block::Note(format!("{}, too many to be listed here.", words::many(total, "change")))],
+        (false, _) => page::listed(&changes, changed),
+    }
 }
 
 fn changed(change: &ChangeLine) -> Item {

@@ -1,8 +1,9 @@
 //! Stories of the mails: each is told once, whatever happens on the way.
 
-use directory::{Address, Code, Failure, Kind, facts};
+use directory::{Address, Code, Failure, Kind, UserType, facts};
 use engine::{
-    keys,
+    edits, keys,
+    operator::Asked,
     ports::Fault,
     records::{CredentialFacts, ExpirySource, write},
     report::{Reported, Reporter, Request, Words, Writer},
@@ -31,7 +32,8 @@ fn invoke(world: &World, request: &Request) -> Option<Result<Reported, Fault>> {
     world.wait(1);
     world.store.fenced(false);
     let clock = Invocation::new(world.turnstile.clone(), world.now(), None);
-    let (owner, operator) = (format!("report-{}", world.turnstile.calls()), Address::parse("operator@example.com").unwrap());
+    let (owner, operator) =
+        (format!("report-{}", world.turnstile.calls()), Address::parse("operator@example.com").unwrap());
     let reporter = Reporter {
         store: &world.store,
         mailer: &world.post,
@@ -109,7 +111,10 @@ fn r6_2_a_day_of_joiners_and_a_quiet_day() {
     assert_eq!(told(&world, &request), ["[Azure AD Summary] contoso.com – OK – 3 added, 0 updated, 0 removed"]);
     world.sync();
     at(&world, "2026-11-24T07:00:00Z");
-    assert_eq!(told(&world, &of_day(&world, "2026-11-23")), ["[Azure AD Summary] contoso.com – OK – 0 added, 0 updated, 0 removed"]);
+    assert_eq!(
+        told(&world, &of_day(&world, "2026-11-23")),
+        ["[Azure AD Summary] contoso.com – OK – 0 added, 0 updated, 0 removed"]
+    );
 }
 
 /// The numbers of the table, by row: users, groups, functional accounts.
@@ -118,7 +123,10 @@ fn table(preview: &Value) -> Vec<(String, [u64; 3])> {
     let text = preview["text"].as_str().unwrap();
     let mut found = Vec::new();
     for row in rows {
-        let line = text.lines().find(|line| line.trim_start().starts_with(row) && line.split_whitespace().rev().take(3).all(|n| n.parse::<u64>().is_ok()));
+        let line = text.lines().find(|line| {
+            line.trim_start().starts_with(row)
+                && line.split_whitespace().rev().take(3).all(|n| n.parse::<u64>().is_ok())
+        });
         let line = line.unwrap_or_else(|| panic!("no row {row}: {text}"));
         let numbers: Vec<u64> = line.split_whitespace().rev().take(3).map(|n| n.parse().unwrap()).collect();
         found.push((row.to_owned(), [numbers[2], numbers[1], numbers[0]]));
@@ -183,7 +191,10 @@ fn r6_2_held_removals_wait_and_are_counted_when_they_are_released() {
     let held = world.sync();
     assert_eq!(held["state"], "held");
     at(&world, "2026-11-24T07:00:00Z");
-    assert_eq!(told(&world, &of_day(&world, "2026-11-23")), ["[Azure AD Summary] contoso.com – HELD – 57 removals wait for you"]);
+    assert_eq!(
+        told(&world, &of_day(&world, "2026-11-23")),
+        ["[Azure AD Summary] contoso.com – HELD – 57 removals wait for you"]
+    );
     check_table(&world, "2026-11-23", &[("Before", [60, 0, 0]), ("Added", [1, 0, 0]), ("After", [61, 0, 0])]);
     world.release(&held);
     at(&world, "2026-11-25T07:00:00Z");
@@ -302,8 +313,14 @@ fn r6_3_a_day_that_is_too_long_to_be_read_is_told_from_the_plans() {
     world.store.fenced(false);
     let clock = Invocation::new(world.turnstile.clone(), world.now(), Some(5));
     let operator = Address::parse("operator@example.com").unwrap();
-    let reporter =
-        Reporter { store: &world.store, mailer: &world.post, clock: &clock, writer: WRITER, owner: "report", operator: &operator };
+    let reporter = Reporter {
+        store: &world.store,
+        mailer: &world.post,
+        clock: &clock,
+        writer: WRITER,
+        owner: "report",
+        operator: &operator,
+    };
     let request = Request { preview: true, ..of_day(&world, "2026-11-22") };
     let preview = drive(reporter.report(&request)).unwrap().unwrap().answer;
     let text = preview["text"].as_str().unwrap();
@@ -312,6 +329,37 @@ fn r6_3_a_day_that_is_too_long_to_be_read_is_told_from_the_plans() {
     }
     let table = table(&preview);
     assert_eq!((&table[0].1, &table[1].1, &table[8].1), (&[0, 0, 0], &[450, 0, 0], &[450, 0, 0]));
+}
+
+#[test]
+fn r2_12_administrators_without_a_mobile_number_come_first() {
+    let world = world();
+    let ann = world.entra.hire("ann");
+    let bob = world.entra.hire("bob");
+    world.entra.hire("cy");
+    world.sync();
+    for name in ["ann", "bob"] {
+        let asked =
+            Asked { tenant: world.tenant.clone(), by: "ops".to_owned(), now: world.now(), nonce: name.to_owned() };
+        let address = Address::parse(&format!("{name}@contoso.com")).unwrap();
+        world.store.fenced(false);
+        drive(edits::convert(&world.store, &asked, &address, UserType::OrganizationAdmin, false)).unwrap().unwrap();
+    }
+    let preview = |world: &World| ask(world, &Request { preview: true, ..of_day(world, "2026-11-22") });
+    let shown = preview(&world)["text"].as_str().unwrap().to_owned();
+    let (_, section) = shown.split_once("ADMINISTRATORS WITHOUT A MOBILE NUMBER").unwrap();
+    let (section, _) = section.split_once("SETTINGS CHANGED").unwrap();
+    assert!(section.contains("ann@contoso.com") && section.contains("bob@contoso.com"), "{section}");
+    assert!(section.contains("1 other user who may sign in lacks one too"), "{section}");
+    for id in [&ann, &bob] {
+        world.entra.set(id, json!({"mobilePhone": "+41 79 000 00 00"}));
+    }
+    world.sync();
+    let (_, tally) = world.measured(|world| {
+        let shown = preview(world)["text"].as_str().unwrap().to_owned();
+        assert!(!shown.contains("two-factor"), "{shown}");
+    });
+    assert!(tally.read < 40, "nobody is looked for where nobody is missing: {tally:?}");
 }
 
 #[test]
@@ -329,7 +377,10 @@ fn r6_4_a_credential_is_warned_of_on_its_steps_and_resolved_once() {
     assert_eq!(warned, [30, 14, 7, 3, 1, 0, -1, -2, -3, -4, -5, -6, -7, -14]);
     credential(&world, "2028-12-22");
     let yesterday = today(&world).checked_sub(1.day()).unwrap().to_string();
-    assert_eq!(told(&world, &of_day(&world, &yesterday)), ["[Azure AD Credential] contoso.com – resolved: secret renewed"]);
+    assert_eq!(
+        told(&world, &of_day(&world, &yesterday)),
+        ["[Azure AD Credential] contoso.com – resolved: secret renewed"]
+    );
     world.wait(86_400);
     let quiet = told(&world, &of_day(&world, &yesterday));
     assert_eq!(quiet, [""; 0], "resolved is said once");
@@ -389,7 +440,8 @@ fn r6_8_the_roll_up_names_who_failed_is_held_never_ran_or_expires() {
         tenant.settings = tenant.settings.with(&settings).unwrap();
         tenant.created_at = "2026-01-01T00:00:00Z".parse().unwrap();
         let saved_at = tenant.created_at;
-        tenant.credential = Some(CredentialFacts { saved_at, expires_on: expires_on.parse().unwrap(), source: ExpirySource::Stated });
+        tenant.credential =
+            Some(CredentialFacts { saved_at, expires_on: expires_on.parse().unwrap(), source: ExpirySource::Stated });
         let id = name.parse().unwrap();
         world.store.poke(keys::meta(&id), write(&tenant));
         world.store.poke(keys::registered(&id), write(&json!({})));
