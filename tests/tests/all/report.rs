@@ -127,7 +127,8 @@ fn table(preview: &Value) -> Vec<(String, [u64; 3])> {
             line.trim_start().starts_with(row)
                 && line.split_whitespace().rev().take(3).all(|n| n.parse::<u64>().is_ok())
         });
-        let line = line.unwrap_or_else(|| panic!("no row {row}: {text}"));
+        let line = line.unwrap_or_default();
+        assert!(!line.is_empty(), "no row {row}: {text}");
         let numbers: Vec<u64> = line.split_whitespace().rev().take(3).map(|n| n.parse().unwrap()).collect();
         found.push((row.to_owned(), [numbers[2], numbers[1], numbers[0]]));
     }
