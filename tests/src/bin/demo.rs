@@ -130,7 +130,8 @@ async fn show_run(stack: &Stack, tenant: &str, run: &Value) -> Result<(), Error>
         let page = answer(stack.invoke("Admin", &event).await?)?;
         for change in page["changes"].as_array().into_iter().flatten() {
             let outcome = change["outcome"].as_str().unwrap_or("-");
-            println!("      {:<9} {:<5} {:<38} {} ({outcome})", text(change, "category"), text(change, "object"), text(change, "address"), text(change, "why"));
+            let name = change["address"].as_str().or(change.pointer("/fields/name/to").and_then(Value::as_str)).unwrap_or_default();
+            println!("      {:<9} {:<5} {name:<38} {} ({outcome})", text(change, "category"), text(change, "object"), text(change, "why"));
         }
         for skipped in page["skipped"].as_array().into_iter().flatten() {
             println!("      not here  {:<5} {:<38} {}", text(skipped, "object"), text(skipped, "address"), text(skipped, "why"));

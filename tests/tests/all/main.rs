@@ -1,6 +1,7 @@
 //! The engine in the world in memory: stories by rule, a run killed at every port call, and convergence.
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
+mod architecture;
 mod convergence;
 mod report;
 mod simulation;
