@@ -87,6 +87,12 @@ impl Change {
         self.id = blake3::hash(content.to_string().as_bytes()).to_hex()[..16].to_owned();
     }
 
+    /// Whether it makes somebody come, go or come back, so that memberships follow from it.
+    pub fn comes_or_goes(&self) -> bool {
+        self.category == Category::Adding
+            || ["deleted_at", "entra_id"].iter().any(|name| self.fields.contains_key(*name))
+    }
+
     /// The value that a field gets, where the change sets it.
     pub fn to(&self, field: &str) -> Option<&Value> {
         self.fields.get(field).map(|field| &field.to)

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::{
     chunk, keys,
-    lease::{Lease, Stop, delete, put, set},
+    lease::{Lease, Stop, delete, note, put, set},
     links,
     load::Loader,
     members,
@@ -335,7 +335,7 @@ impl<S: Store> Applier<'_, S> {
         let settled = settle::settle(&selected, &now, &known.owners, self.rules.exempt, self.rules.connection);
         for (planned, (outcome, why)) in selected.iter().zip(&settled.outcomes) {
             if *outcome == Outcome::Applied {
-                self.done(&mut unit, planned, waiting.contains(&planned.change.object_id));
+                self.done(run, &mut unit, planned, waiting.contains(&planned.change.object_id));
             } else {
                 self.left(run, &mut unit, planned, *outcome, why.clone()).await?;
             }
@@ -382,7 +382,7 @@ impl<S: Store> Applier<'_, S> {
     }
 
     /// What follows from a change that is carried out.
-    fn done(&self, unit: &mut UnitWork, planned: &Planned, waited: bool) {
+    fn done(&self, run: &Run, unit: &mut UnitWork, planned: &Planned, waited: bool) {
         let (tenant, change) = (self.loader.tenant, &planned.change);
         unit.outcomes.push((change.id.clone(), Outcome::Applied, None));
         if planned.local != change.object_id && planned.change.fields.contains_key("entra_id") {
@@ -396,13 +396,17 @@ impl<S: Store> Applier<'_, S> {
                 Kind::Group => unit.totals.skipped_groups -= 1,
             }
         }
+        let work = keys::work(tenant, change.object, &change.object_id);
+        // Members are written after this. Should it not come to that, the run that takes over has to look at them.
+        let everybody = run.settings.is_none() && run.everybody[Kind::Group].is_some();
+        let members = !everybody && (change.fields.contains_key("members") || change.comes_or_goes());
         if planned.purge {
             // The next run looks at it once more, and forgets what Entra said of it.
-            unit.writes.push(put(
-                keys::work(tenant, change.object, &change.object_id),
-                write(&Work::left(&self.lease.run, false)),
-            ));
-        } else if change.category == Category::Deleting {
+            unit.writes.push(note(work, &Work::left(&self.lease.run, members)));
+        } else if members {
+            unit.writes.push(note(work, &Work::found(&self.lease.run, true)));
+        }
+        if !planned.purge && change.category == Category::Deleting {
             let days = i64::from(self.rules.settings.recovery_days.0);
             let until = self.rules.now.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX);
             unit.writes.push(put(
@@ -455,10 +459,8 @@ impl<S: Store> Applier<'_, S> {
         }
         if again {
             let members = change.fields.contains_key("members");
-            unit.writes.push(put(
-                keys::work(tenant, change.object, &change.object_id),
-                write(&Work::left(&self.lease.run, members)),
-            ));
+            let work = keys::work(tenant, change.object, &change.object_id);
+            unit.writes.push(note(work, &Work::left(&self.lease.run, members)));
         }
         Ok(())
     }

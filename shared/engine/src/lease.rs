@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::{
     keys,
     ports::{Change, Condition, Fault, Item, MOST_WRITES, NotCommitted, Store, Write},
+    records::Work,
 };
 
 /// Why a run stops where it is.
@@ -88,6 +89,15 @@ pub fn put(key: crate::ports::Key, item: Item) -> Write {
 /// A write without conditions that removes an item.
 pub fn delete(key: crate::ports::Key) -> Write {
     Write { key, change: Change::Delete, only_if: Vec::new() }
+}
+
+/// A write that notes work. Where all members were to be looked at, they still are.
+pub fn note(key: crate::ports::Key, work: &Work) -> Write {
+    let mut attributes = Item::from_iter([("by".to_owned(), json!(work.by)), ("keep".to_owned(), json!(work.keep))]);
+    if work.members {
+        attributes.insert("members".to_owned(), json!(true));
+    }
+    set(key, attributes)
 }
 
 /// A write that sets attributes and keeps the others.

@@ -61,14 +61,20 @@ pub async fn touched(store: &impl Store, lease: &Lease, run: &Run) -> Result<BTr
         for entry in chunk::load(store, tenant, &run.run, number).await? {
             let Entry::Unit { changes, .. } = entry else { continue };
             for planned in changes.iter().filter(|planned| planned.change.object == Kind::User) {
-                if planned.change.category == Category::Adding
-                    || planned.change.fields.contains_key("deleted_at")
-                    || planned.change.fields.contains_key("entra_id")
-                {
+                if planned.change.comes_or_goes() {
                     for group in links::ancestors(store, tenant, &planned.change.object_id).await? {
                         touch(group, Some(&planned.change.object_id));
                     }
                 }
+            }
+        }
+    }
+    for (sk, item) in links::everything(store, keys::starting(Table::Control, keys::work_pk(tenant), "0#U#")).await? {
+        let work: Work = read("an entry of the worklist", item)?;
+        let Some(Ok(user)) = sk.strip_prefix("0#U#").map(ObjectId::try_from) else { continue };
+        if work.members {
+            for group in links::ancestors(store, tenant, &user).await? {
+                touch(group, Some(&user));
             }
         }
     }

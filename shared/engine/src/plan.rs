@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     chunk, keys,
-    lease::{Lease, Stop, delete, put},
+    lease::{Lease, Stop, delete, note, put},
     load::Loader,
     members::{self, Memberships},
     ports::{Change, Clock, Fault, Item, Key, Range, Store, Table, Write},
@@ -177,8 +177,8 @@ impl<S: Store> Planner<'_, S> {
         let standing = self.store.get(&keys).await?;
         let standing = groups.iter().zip(standing).filter(|(_, item)| item.is_some());
         let neglected: BTreeSet<ObjectId> = standing.map(|((_, id), _)| id.clone()).collect();
-        let work = write(&Work::found(&self.lease.run, true));
-        let writes = neglected.iter().map(|id| put(keys::work(self.loader.tenant, Kind::Group, id), work.clone()));
+        let work = Work::found(&self.lease.run, true);
+        let writes = neglected.iter().map(|id| note(keys::work(self.loader.tenant, Kind::Group, id), &work));
         self.lease.commit_in_order(self.store, writes.collect()).await?;
         Ok(neglected)
     }
@@ -202,7 +202,9 @@ impl<S: Store> Planner<'_, S> {
         }
         let mut groups = BTreeMap::new();
         for unit in self.loader.units(fresh).await? {
-            let own = |c: &directory::Candidate| c.entra.as_ref().is_some_and(|(id, e, _)| asked.contains(&(e.kind(), id.clone())));
+            let own = |c: &directory::Candidate| {
+                c.entra.as_ref().is_some_and(|(id, e, _)| asked.contains(&(e.kind(), id.clone())))
+            };
             if !unit.iter().any(own) {
                 // Drawn in for an address that Entra gave it once: it shares nothing with anybody now, and has its own turn.
                 continue;
@@ -235,7 +237,7 @@ impl<S: Store> Planner<'_, S> {
                 {
                     batch.other.push(delete(keys::mirror(self.loader.tenant, name.0, id)));
                 }
-                self.note(run, batch, name, verdict, &mut changes);
+                self.verdict(run, batch, name, verdict, &mut changes);
             }
             if !changes.is_empty() {
                 let own: BTreeSet<Local> = changes.iter().map(|p| (p.change.object, p.local.clone())).collect();
@@ -249,7 +251,7 @@ impl<S: Store> Planner<'_, S> {
     }
 
     /// Put a verdict where it belongs.
-    fn note(
+    fn verdict(
         &self,
         run: &mut Run,
         batch: &mut Batch,
@@ -269,9 +271,8 @@ impl<S: Store> Planner<'_, S> {
             }
             Verdict::Postponed => {
                 if self.saved {
-                    batch
-                        .other
-                        .push(put(keys::work(self.loader.tenant, kind, &name.1), write(&Work::left(&run.run, false))));
+                    let work = Work::left(&run.run, false);
+                    batch.other.push(note(keys::work(self.loader.tenant, kind, &name.1), &work));
                 }
                 return;
             }
@@ -384,7 +385,7 @@ impl<S: Store> Planner<'_, S> {
                 planned.change.why += "; update_groups is off";
                 planned.change.seal(&digest);
                 let mut none = Vec::new();
-                self.note(run, batch, (Kind::Group, id.clone()), Verdict::NotEnabled(Box::new(planned)), &mut none);
+                self.verdict(run, batch, (Kind::Group, id.clone()), Verdict::NotEnabled(Box::new(planned)), &mut none);
                 return Ok(());
             }
             let change_id = planned.change.id.clone();
@@ -583,7 +584,7 @@ pub async fn ring(store: &impl Store, lease: &Lease, now: jiff::Timestamp) -> Re
     for (sk, _) in crate::links::everything(store, range).await? {
         if let Some((kind, id)) = keys::read_alarm(&sk) {
             let key = keys::work(&lease.tenant, kind, &id);
-            writes.insert(key.clone(), put(key, write(&Work::found(&lease.run, false))));
+            writes.insert(key.clone(), note(key, &Work::found(&lease.run, false)));
         }
         let key = Key { table: Table::Control, pk: keys::work_pk(&lease.tenant), sk };
         writes.insert(key.clone(), delete(key));

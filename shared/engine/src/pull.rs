@@ -15,7 +15,7 @@ use directory::{
 
 use crate::{
     keys,
-    lease::{Lease, Stop, delete, put},
+    lease::{Lease, Stop, delete, note, put},
     links,
     ports::{Change, Clock, Connection, Graph, GraphPage, Item, Key, Next, NoPage, Store, Table, Write},
     records::{Claimants, Cursor, Link, MirrorRow, Run, Warning, Work, everybody_attribute, read, write},
@@ -400,7 +400,7 @@ impl<S: Store> Intake<'_, S> {
                 self.work.entry(keys::work(&tenant, self.kind, id)).or_insert(work);
             }
         }
-        let mut writes: Vec<Write> = self.work.iter().map(|(key, work)| put(key.clone(), write(work))).collect();
+        let mut writes: Vec<Write> = self.work.iter().map(|(key, work)| note(key.clone(), work)).collect();
         writes.append(&mut claims);
         writes.extend(links);
         for (id, row) in &self.rows {

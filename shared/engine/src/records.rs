@@ -260,7 +260,7 @@ pub struct Claim {
 pub struct Work {
     /// The run that put it there last: what a later run put is not cleared by an earlier plan.
     pub by: RunId,
-    /// For groups: evaluate every member, not only those that changed.
+    /// For groups: evaluate every member, not only those that changed. For users: evaluate them in all their groups.
     #[serde(default)]
     pub members: bool,
     /// The run that found it unfinished, and so leaves it here.

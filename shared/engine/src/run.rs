@@ -166,6 +166,12 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             let item = self.store.get(&[keys::run(&request.tenant, unfinished)]).await?.pop().flatten();
             if let Some(mut run) = item.map(|item| read::<Run>("a run", item)).transpose()? {
                 if request.queued {
+                    if run.phase == Phase::Pull {
+                        // A full round may have ended without the run's having written that down.
+                        for kind in Kind::ALL {
+                            run.everybody[kind] = run.everybody[kind].max(sync.everybody(kind));
+                        }
+                    }
                     return Ok(Ok(run));
                 }
                 if run.state == RunState::Continuing {
