@@ -21,15 +21,15 @@ use tracing::Instrument as _;
 use crate::event::{Action, Event};
 
 /// The parts of the world that outlive an invocation.
-pub struct Parts<G, S, X> {
+pub struct Parts<'a, G, S, X> {
     /// Microsoft.
-    pub graph: G,
+    pub graph: &'a G,
     /// The tables.
-    pub store: S,
+    pub store: &'a S,
     /// The credentials.
-    pub secrets: X,
+    pub secrets: &'a X,
     /// The function's variables.
-    pub environment: Environment,
+    pub environment: &'a Environment,
 }
 
 /// Carry out what one event asks for. The caller's mistakes and the world's faults are answers, never function errors.
@@ -37,7 +37,7 @@ pub struct Parts<G, S, X> {
 /// # Errors
 /// None; the signature is the runtime's.
 pub async fn handle<G: Graph, S: Store, X: Secrets>(
-    parts: &Parts<G, S, X>,
+    parts: &Parts<'_, G, S, X>,
     event: LambdaEvent<Value>,
 ) -> Result<Value, Error> {
     let (payload, context) = event.into_parts();
@@ -50,7 +50,7 @@ pub async fn handle<G: Graph, S: Store, X: Secrets>(
     Ok(answer(parts, event, &context).instrument(span).await)
 }
 
-async fn answer<G: Graph, S: Store, X: Secrets>(parts: &Parts<G, S, X>, event: Event, context: &Context) -> Value {
+async fn answer<G: Graph, S: Store, X: Secrets>(parts: &Parts<'_, G, S, X>, event: Event, context: &Context) -> Value {
     match carry_out(parts, event, context).await {
         Ok(answer) => {
             tracing::info!("done");
@@ -68,11 +68,11 @@ async fn answer<G: Graph, S: Store, X: Secrets>(parts: &Parts<G, S, X>, event: E
 }
 
 async fn carry_out<G: Graph, S: Store, X: Secrets>(
-    parts: &Parts<G, S, X>,
+    parts: &Parts<'_, G, S, X>,
     event: Event,
     context: &Context,
 ) -> Result<Value, Refused> {
-    let Parts { graph, store, secrets, environment } = parts;
+    let Parts { graph, store, secrets, environment } = *parts;
     let test_clock = environment.test_clock().map_err(|bad| {
         tracing::error!("{bad}");
         Failure::unexpected(&context.request_id)

@@ -11,10 +11,10 @@ async fn main() -> Result<(), Error> {
     let environment = Environment::read();
     let aws = Aws::load().await;
     let parts = &Parts {
-        graph: entra::Client::new(environment.graph_endpoint(), environment.login_endpoint())?,
-        store: aws.tables(&environment)?,
-        secrets: aws.secrets(&environment)?,
-        environment,
+        graph: &entra::Client::new(environment.graph_endpoint(), environment.login_endpoint())?,
+        store: &aws.tables(&environment)?,
+        secrets: &aws.secrets(&environment)?,
+        environment: &environment,
     };
     run(service_fn(move |event| admin::handle(parts, event))).await
 }

@@ -245,6 +245,9 @@ pub async fn convert(
             after.is_active = after.addresses.primary.is_some();
             after.deleted_at = None;
         }
+        if before.deleted_at.is_some() && after.deleted_at.is_none() {
+            also.extend(member_again(store, asked, &before).await?);
+        }
         if after == before && also.is_empty() {
             return Ok(json!({"user": show_user(&before, &exempted)}));
         }
@@ -301,6 +304,15 @@ async fn user(store: &impl Store, asked: &Asked, address: &Address) -> Result<Us
             Err(Failure::not_found(format!("no user of tenant {} has the address {address}", asked.tenant)).into())
         }
     }
+}
+
+/// The worklist's entries for a user that may be a member of its groups again.
+async fn member_again(store: &impl Store, asked: &Asked, user: &User) -> Result<Vec<Write>, Refused> {
+    let Some(entra_id) = &user.entra_id else { return Ok(Vec::new()) };
+    let work = write(&Work::found(&asked.as_run()?, false));
+    let groups = links::parents(store, &asked.tenant, entra_id).await?;
+    let key = |group| keys::work_link(&asked.tenant, group, entra_id);
+    Ok(groups.iter().take(MOST_GROUPS).map(|group| put(key(group), work.clone())).collect())
 }
 
 /// Take a user out of every group that it is a member of.

@@ -136,6 +136,12 @@ impl<S: Store, C: Clock> Sweep<'_, S, C> {
     /// Users, groups, members, addresses and the mirror.
     async fn directory(&self) -> Result<bool, Stop> {
         let tenant = &self.lease.tenant;
+        // Addresses go first: none is ever said to belong to somebody who is not there.
+        for shard in keys::SHARDS.chars() {
+            if !self.all(keys::all(Table::Directory, format!("A#{tenant}#{shard}"))).await? {
+                return Ok(false);
+            }
+        }
         for shard in keys::SHARDS.chars() {
             let groups = [keys::objects_pk(tenant, Kind::Group, shard), keys::mirror_pk(tenant, Kind::Group, shard)];
             for pk in groups {
@@ -146,7 +152,6 @@ impl<S: Store, C: Clock> Sweep<'_, S, C> {
             for pk in [
                 keys::objects_pk(tenant, Kind::User, shard),
                 keys::mirror_pk(tenant, Kind::User, shard),
-                format!("A#{tenant}#{shard}"),
                 format!("MA#{tenant}#{shard}"),
             ] {
                 if !self.all(keys::all(Table::Directory, pk)).await? {
@@ -166,10 +171,11 @@ impl<S: Store, C: Clock> Sweep<'_, S, C> {
                 return Ok(true);
             }
             for (sk, _) in page.items {
-                let Ok(group) = ObjectId::try_from(sk.as_str()) else { continue };
-                let members = keys::all(Table::Directory, keys::members_pk(tenant, &group));
-                if !(self.all(members).await? && self.links(&group).await?) {
-                    return Ok(false);
+                if let Ok(group) = ObjectId::try_from(sk.as_str()) {
+                    let members = keys::all(Table::Directory, keys::members_pk(tenant, &group));
+                    if !(self.all(members).await? && self.links(&group).await?) {
+                        return Ok(false);
+                    }
                 }
                 let key = Key { table: Table::Directory, pk: pk.clone(), sk };
                 self.lease.commit(self.store, vec![delete(key)]).await?;

@@ -3,5 +3,6 @@
 
 mod architecture;
 mod convergence;
+mod operator;
 mod report;
 mod simulation;
