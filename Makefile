@@ -55,7 +55,7 @@ deploy: build ## BUCKET=… MAIL_FROM=… OPERATOR_MAIL=… [STAGE=…] [STACK=�
 
 # ---- Operating: on the local stack, or wherever STACK_ENV and the AWS variables point ----
 
-.PHONY: invoke tenants tenant sync preview apply release undo explain dispatch report roll-up
+.PHONY: invoke tenants tenant sync preview apply release explain dispatch report roll-up
 invoke: ## FUNCTION=Admin EVENT='{"action": "list_tenants"}'
 	@infra/invoke $(FUNCTION) '$(EVENT)'
 
@@ -77,8 +77,6 @@ apply: ## TENANT=contoso RUN=…: carry out that plan
 release: ## TENANT=contoso RUN=…: carry out what the brake held
 	@infra/invoke Sync '{"action": "release", "tenant": "$(TENANT)", "run": "$(RUN)"}'
 
-undo: ## TENANT=contoso RUN=…: plan the inverse of that run
-	@infra/invoke Sync '{"action": "undo", "tenant": "$(TENANT)", "run": "$(RUN)"}'
 
 explain: ## TENANT=contoso ADDRESS=ann@contoso.com: the way of one address through the rules
 	@infra/invoke Sync '{"action": "explain", "tenant": "$(TENANT)", "address": "$(ADDRESS)"}'

@@ -10,11 +10,20 @@ use engine::{
 use serde::Deserialize;
 use serde_json::Value;
 
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// A run.
+    Run(Request),
+    /// Why somebody is, or is not, here.
+    Explain { tenant: TenantId, address: String },
+}
+
 /// A request, and the time at which it takes place.
 #[derive(Debug)]
 pub(crate) struct Asked {
     /// What is asked for.
-    pub(crate) request: Request,
+    pub(crate) what: What,
     /// The test clock's time.
     pub(crate) now: Option<String>,
 }
@@ -27,6 +36,7 @@ struct Event {
     run: Option<RunId>,
     #[serde(default)]
     except: BTreeSet<String>,
+    address: Option<String>,
     #[serde(default)]
     full: bool,
     settings: Option<Value>,
@@ -41,6 +51,7 @@ enum Asking {
     Preview,
     Apply,
     Release,
+    Explain,
 }
 
 /// What a person asks for.
@@ -63,7 +74,11 @@ pub(crate) fn direct(payload: Value) -> Result<Asked, Failure> {
         Asking::Preview => Action::Preview,
         Asking::Apply => Action::Apply,
         Asking::Release => Action::Release,
+        Asking::Explain => return explain(event),
     };
+    if event.address.is_some() {
+        return Err(Failure::invalid("address: expected only with the action explain"));
+    }
     if matches!(action, Action::Apply | Action::Release) == event.run.is_none() {
         return Err(Failure::invalid("run: expected with the actions apply and release, and only there"));
     }
@@ -88,7 +103,17 @@ pub(crate) fn direct(payload: Value) -> Result<Asked, Failure> {
         by,
         queued: false,
     };
-    Ok(Asked { request, now: event.now })
+    Ok(Asked { what: What::Run(request), now: event.now })
+}
+
+fn explain(event: Event) -> Result<Asked, Failure> {
+    let alone = event.run.is_none() && event.except.is_empty() && !event.full && event.settings.is_none();
+    match event.address.filter(|address| alone && !address.is_empty() && address.len() <= 320) {
+        Some(address) => Ok(Asked { what: What::Explain { tenant: event.tenant, address }, now: event.now }),
+        None => Err(Failure::invalid(
+            "address: expected with the action explain, of at most 320 characters, and nothing beside it",
+        )),
+    }
 }
 
 /// What a message of the queue asks for.
@@ -107,7 +132,7 @@ pub(crate) fn message(body: &str) -> Result<Asked, Failure> {
         by: "schedule".to_owned(),
         queued: true,
     };
-    Ok(Asked { request, now: job.now.map(|now| now.to_string()) })
+    Ok(Asked { what: What::Run(request), now: job.now.map(|now| now.to_string()) })
 }
 
 #[cfg(test)]
@@ -127,6 +152,8 @@ mod tests {
         check("wrong type",        json!({"tenant": "a", "action": "sync", "full": "yes"}),        "full: expected a boolean");
         check("apply without run", json!({"tenant": "a", "action": "apply"}),                      "run: expected");
         check("sync with run",     json!({"tenant": "a", "action": "sync", "run": "01JD0000000000000000000000"}), "run: expected");
+        check("explain whom",      json!({"tenant": "a", "action": "explain"}),                    "address: expected");
+        check("explain and run",   json!({"tenant": "a", "action": "explain", "address": "a@b.ch", "full": true}), "address: expected");
         check("a run that is not", json!({"tenant": "a", "action": "apply", "run": "latest"}),     "run: ");
     }
 
@@ -141,6 +168,7 @@ mod tests {
         for body in ["", "{", "[]", "{\"tenant\": \"a\"}", "{\"tenant\": \"a\", \"action\": \"apply\"}"] {
             assert!(message(body).is_err(), "{body}");
         }
-        assert!(message(r#"{"tenant": "a", "action": "sync"}"#).unwrap().request.queued);
+        let asked = message(r#"{"tenant": "a", "action": "sync"}"#).unwrap();
+        assert!(matches!(asked.what, What::Run(Request { queued: true, .. })));
     }
 }

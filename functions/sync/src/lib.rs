@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use directory::Failure;
 use engine::{
+    explain::explain,
     lease::Stop,
     ports::{Clock, Graph, Queue, Secrets, Store},
     run::{Request, World, refused},
@@ -16,7 +17,7 @@ use platform::{Environment, metrics};
 use serde_json::{Value, json};
 use tracing::Instrument as _;
 
-use crate::event::Asked;
+use crate::event::{Asked, What};
 
 /// The parts of the world that outlive an invocation.
 pub struct Parts<G, S, X, Q> {
@@ -85,7 +86,7 @@ async fn direct<G: Graph, S: Store, X: Secrets, Q: Queue>(
         Ok(answer) => Ok(answer),
         Err(Failed::Refused(failure)) => Ok(refused(&failure)),
         Err(Failed::Stopped(stop)) => {
-            tracing::error!(tenant = %asked.request.tenant, code = context.request_id, "stopped: {}", chain(&stop));
+            tracing::error!(code = context.request_id, "stopped: {}", chain(&stop));
             Ok(refused(&Failure::unexpected(&context.request_id)))
         }
     }
@@ -102,12 +103,21 @@ async fn one<G: Graph, S: Store, X: Secrets, Q: Queue>(
     context: &Context,
 ) -> Result<Value, Failed> {
     let environment = &parts.environment;
-    let variables = (|| Ok::<_, platform::BadVariable>((environment.test_clock()?, environment.lease_grace()?, environment.stage()?)))();
+    let variables = (|| {
+        Ok::<_, platform::BadVariable>((environment.test_clock()?, environment.lease_grace()?, environment.stage()?))
+    })();
     let (test_clock, grace, stage): (bool, Duration, &str) = variables.map_err(|bad| {
         tracing::error!("{bad}");
         Failed::Refused(Failure::unexpected(&context.request_id))
     })?;
     let clock = platform::clock(asked.now.as_deref(), test_clock, context.deadline()).map_err(Failed::Refused)?;
+    let request = match &asked.what {
+        What::Run(request) => request,
+        What::Explain { tenant, address } => {
+            let explained = explain(&parts.store, tenant, address, clock.now()).await;
+            return explained.map_err(|fault| Failed::Stopped(Stop::Fault(fault)))?.map_err(Failed::Refused);
+        }
+    };
     let world = World {
         graph: &parts.graph,
         store: &parts.store,
@@ -118,12 +128,11 @@ async fn one<G: Graph, S: Store, X: Secrets, Q: Queue>(
         grace,
         fixed_clock: asked.now.is_some(),
     };
-    let Request { tenant, .. } = &asked.request;
-    let span = tracing::info_span!("run", %tenant, request = context.request_id);
+    let span = tracing::info_span!("run", tenant = %request.tenant, request = context.request_id);
     let before = clock.remaining();
-    let answer = world.run(&asked.request).instrument(span).await.map_err(Failed::Stopped)?;
+    let answer = world.run(request).instrument(span).await.map_err(Failed::Stopped)?;
     let spent = before.saturating_sub(clock.remaining());
-    summary(stage, &asked.request, &answer, spent);
+    summary(stage, request, &answer, spent);
     Ok(answer)
 }
 
@@ -137,12 +146,15 @@ fn summary(stage: &str, request: &Request, answer: &Value, spent: Duration) {
         "slice done"
     );
     let one = |is: bool| f64::from(u8::from(is));
-    metrics::emit(stage, &[
-        ("Slices", 1.0, metrics::Unit::Count),
-        ("RunsFailed", one(state == "failed"), metrics::Unit::Count),
-        ("RunsHeld", one(state == "held"), metrics::Unit::Count),
-        ("SliceSeconds", spent.as_secs_f64(), metrics::Unit::Seconds),
-    ]);
+    metrics::emit(
+        stage,
+        &[
+            ("Slices", 1.0, metrics::Unit::Count),
+            ("RunsFailed", one(state == "failed"), metrics::Unit::Count),
+            ("RunsHeld", one(state == "held"), metrics::Unit::Count),
+            ("SliceSeconds", spent.as_secs_f64(), metrics::Unit::Seconds),
+        ],
+    );
 }
 
 fn chain(err: &dyn std::error::Error) -> String {

@@ -6,6 +6,7 @@ mod address;
 mod change;
 mod entra;
 pub mod expiry;
+pub mod explain;
 pub mod facts;
 mod failure;
 mod held;

@@ -4,12 +4,14 @@
 #![expect(async_fn_in_trait, reason = "the ports are used by generic code in one thread; nothing needs Send")]
 
 pub mod apply;
+pub mod by_hand;
 pub mod chunk;
 pub mod connection;
 pub mod dispatch;
 pub mod domains;
 pub mod edits;
 pub mod exemptions;
+pub mod explain;
 pub mod history;
 pub mod keys;
 pub mod lease;

@@ -240,3 +240,30 @@ async fn r3_5_a_user_made_by_hand_is_adopted_and_keeps_its_id() {
     let run = company.sync(json!({"action": "sync"})).await;
     assert_eq!(run["counts"]["adding"]["users"], json!(1), "r3_4: Entra still has it: {run}");
 }
+
+#[tokio::test]
+async fn r4_13_explain_says_why_somebody_is_or_is_not_here() {
+    let company = Company::connected(6, 1, 1013).await;
+    let before = company.sync(json!({"action": "explain", "address": format!("nobody@{}", company.domain)})).await;
+    assert_eq!(before["steps"][0]["answer"], "no", "before any run: {before}");
+    company.sync(json!({"action": "sync"})).await;
+    let user = company.all("list_users", "users").await.swap_remove(0);
+    for asked in [&user["primary_email"], &user["entra_id"], &user["upn"]] {
+        let told = company.sync(json!({"action": "explain", "address": asked})).await;
+        let answers: Vec<String> = told["steps"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{told}"))
+            .iter()
+            .map(|step| format!("{} {}", step["rule"].as_str().unwrap(), step["answer"].as_str().unwrap()))
+            .collect();
+        let expected = "2.13 yes, 2.3 yes, 2.4 yes, 2.1 yes, 2.7 yes, 2.8 no, 5.3 no, 3.6 itself, 4.4 nothing, 4.12 nothing stands against it";
+        assert_eq!(answers.join(", "), expected, "{told}");
+        assert_eq!(told["next"], "nothing: it is as it should be");
+    }
+    company.change(json!([{"op": "update_user", "user": user["upn"], "properties": {"userType": "Guest"}}])).await;
+    company.sync(json!({"action": "sync"})).await;
+    let guest = company.sync(json!({"action": "explain", "address": user["primary_email"]})).await;
+    assert_eq!(guest["next"], "nothing: it is a guest, and guests are not synchronised", "{guest}");
+    let unknown = company.sync(json!({"action": "explain", "address": "Who@Else.Example"})).await;
+    assert!(unknown["steps"].to_string().contains("else.example is not registered here"), "{unknown}");
+}

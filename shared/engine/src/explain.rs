@@ -1,0 +1,207 @@
+//! Explain: why somebody is, or is not, in the directory (rule 4.13). Reads only.
+
+use directory::{
+    Address, Candidate, Failure, Kind, ObjectId, PerKind, Rules, TenantId, Verdict,
+    explain::{Step, next, steps},
+    unit,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{
+    keys,
+    load::Loader,
+    plan::exemptions,
+    ports::{Fault, Range, Store, Table},
+    records::{Claim, Claimants, Cursor, MirrorRow, Run, Schedule, Standing, Tenant, read},
+};
+
+/// The way of an address, an object id or a user principal name through the rules.
+///
+/// # Errors
+/// The store's. A tenant that is not there comes back as the inner error.
+pub async fn explain(
+    store: &impl Store,
+    tenant: &TenantId,
+    text: &str,
+    now: Timestamp,
+) -> Result<Result<Value, Failure>, Fault> {
+    let keys =
+        [keys::meta(tenant), keys::sync(tenant), keys::cursor(tenant, Kind::User), keys::cursor(tenant, Kind::Group)];
+    let [meta, sync, users, groups] = <[_; 4]>::try_from(store.get(&keys).await?).unwrap_or_default();
+    let Some(meta) = meta else { return Ok(Err(Failure::not_found(format!("there is no tenant {tenant}")))) };
+    let meta: Tenant = read("the tenant", meta)?;
+    let sync: Schedule = read("the schedule", sync.unwrap_or_default())?;
+    let cursor = |item| read::<Cursor>("a cursor", Option::unwrap_or_default(item));
+    let first_round = PerKind { users: cursor(users)?.first_round, groups: cursor(groups)?.first_round };
+    let loader = Loader { store, tenant, first_round, empty: false };
+    let exempt = exemptions(store, tenant).await?;
+    let rules = Rules { settings: &meta.settings, exempt: &exempt, connection: meta.connection, now, deletions: true };
+
+    let (candidates, at) = find(&loader, text).await?;
+    let (mut shown, next) = match at {
+        Some(at) => {
+            let verdicts = unit::plan(&rules, &candidates);
+            let verdict = verdicts.get(at).unwrap_or(&Verdict::Settled);
+            let mut others = candidates.clone();
+            let candidate = others.remove(at);
+            let mut shown = steps(&rules, &candidate, &others);
+            shown.push(would(verdict));
+            shown.push(last(store, tenant, &candidate, &sync).await?);
+            (shown, next(verdict))
+        }
+        None => (nobody(&rules, text), "nothing: neither Entra nor the directory knows it".to_owned()),
+    };
+    if sync.last_error.is_some() || sync.last_success.is_none() {
+        let detail = sync.last_error.map_or("no run has succeeded yet".to_owned(), |failure| failure.message);
+        shown.push(Step { rule: "4.9".into(), question: "is Entra read?".into(), answer: "no".into(), detail });
+    }
+    Ok(Ok(json!({"address": text, "steps": shown, "next": next})))
+}
+
+/// Everybody who shares an address with the one that is meant, and the place of that one.
+async fn find<S: Store>(loader: &Loader<'_, S>, text: &str) -> Result<(Vec<Candidate>, Option<usize>), Fault> {
+    let text = text.trim();
+    let mut names: Vec<(Kind, ObjectId)> = Vec::new();
+    let mut holder = None;
+    let address = Address::parse(text).ok();
+    if let Some(address) = &address {
+        let keys = [keys::mirror_address(loader.tenant, address), keys::claim(loader.tenant, address)];
+        let [claimants, claim] = <[_; 2]>::try_from(loader.store.get(&keys).await?).unwrap_or_default();
+        if let Some(item) = claimants {
+            names.extend(read::<Claimants>("an address of the mirror", item)?.claimants);
+        }
+        if let Some(item) = claim {
+            let Claim { kind, owner } = read("an address", item)?;
+            holder = loader.held(&[(kind, owner)]).await?.pop().flatten();
+        }
+    } else if let Ok(id) = ObjectId::try_from(text) {
+        for kind in Kind::ALL {
+            names.push((kind, id.clone()));
+            holder = holder.or(loader.held(&[(kind, id.clone())]).await?.pop().flatten());
+        }
+    }
+    if let Some(held) = &holder {
+        names.extend(held.entra_id().map(|id| (held.kind(), id.clone())));
+    }
+    let mut rows = loader.rows(&names).await?;
+    if rows.is_empty() && holder.is_none() {
+        rows.extend(by_principal_name(loader, text).await?);
+    }
+    let meant = |candidate: &Candidate| {
+        let listed = address.as_ref().is_some_and(|address| candidate.addresses().contains(address));
+        let named = candidate.entra.as_ref().is_some_and(|(id, ..)| id.as_str() == text)
+            || candidate.held.as_ref().is_some_and(|held| held.id().as_str() == text);
+        listed || named
+    };
+    if rows.is_empty() {
+        let candidates: Vec<Candidate> =
+            holder.into_iter().map(|held| Candidate { entra: None, held: Some(held) }).collect();
+        let at = (!candidates.is_empty()).then_some(0);
+        return Ok((candidates, at));
+    }
+    let first = rows[0].0.clone();
+    let unit = loader.units(rows).await?.into_iter().next().unwrap_or_default();
+    let own = |candidate: &&Candidate| candidate.held.is_some() && meant(candidate);
+    let at =
+        unit.iter().position(|candidate| own(&candidate)).or_else(|| unit.iter().position(meant)).or_else(|| {
+            unit.iter().position(|candidate| candidate.entra.as_ref().is_some_and(|(id, ..)| *id == first))
+        });
+    Ok((unit, at))
+}
+
+/// The user with a principal name. Nothing is kept by it, so that the whole mirror of users is looked through.
+async fn by_principal_name<S: Store>(
+    loader: &Loader<'_, S>,
+    name: &str,
+) -> Result<Option<(ObjectId, MirrorRow)>, Fault> {
+    for shard in keys::SHARDS.chars() {
+        let mut range = Range { ..keys::all(Table::Directory, keys::mirror_pk(loader.tenant, Kind::User, shard)) };
+        loop {
+            let page = loader.store.list(&range).await?;
+            for (id, item) in page.items {
+                let is = item["entra"]["upn"].as_str().is_some_and(|upn| upn.eq_ignore_ascii_case(name));
+                if let (true, Ok(id)) = (is, ObjectId::try_from(id)) {
+                    return Ok(Some((id, MirrorRow::read(Kind::User, item)?)));
+                }
+            }
+            match page.more {
+                Some(after) => range.after = Some(after),
+                None => break,
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn would(verdict: &Verdict) -> Step {
+    let answer = match verdict {
+        Verdict::Change(planned) => {
+            serde_json::to_value(planned.change.category).unwrap_or_default().as_str().unwrap_or_default().to_owned()
+        }
+        Verdict::Failed(_) => "fail".to_owned(),
+        _ => "nothing".to_owned(),
+    };
+    Step { rule: "4.4".into(), question: "what would the next run do?".into(), answer, detail: next(verdict) }
+}
+
+/// What stands against the object since a run last looked at it.
+async fn last(store: &impl Store, tenant: &TenantId, candidate: &Candidate, sync: &Schedule) -> Result<Step, Fault> {
+    let mut answer = "nothing stands against it".to_owned();
+    let mut detail = String::new();
+    if let Some((id, entra, _)) = &candidate.entra {
+        let item = store.get(&[keys::standing(tenant, entra.kind(), id)]).await?.pop().flatten();
+        match item.map(|item| read::<Standing>("a standing verdict", item)).transpose()? {
+            Some(Standing::Skipped(skipped)) => answer = format!("skipped: {}", skipped.why),
+            Some(Standing::NotEnabled(change)) => answer = format!("not enabled: {}", change.why),
+            Some(Standing::Waiting(waiting)) => {
+                answer =
+                    format!("failed {} times since {:.0}: {}", waiting.attempts, waiting.since, waiting.skipped.why);
+                detail = format!("tried again at {:.0}; ", waiting.retry_at);
+            }
+            None => (),
+        }
+    }
+    let range =
+        Range { limit: 1, newest_first: true, ..keys::starting(Table::Control, keys::tenant_pk(tenant), "RUN#") };
+    detail += &match store.list(&range).await?.items.pop() {
+        Some((_, item)) => {
+            let run: Run = read("a run", item)?;
+            let state = serde_json::to_value(run.state).unwrap_or_default();
+            format!("the last run is {}, {}", run.run, state.as_str().unwrap_or_default())
+        }
+        None => "no run has taken place".to_owned(),
+    };
+    detail += &sync.last_success.map(|at| format!("; the last success was at {at:.0}")).unwrap_or_default();
+    Ok(Step { rule: "4.12".into(), question: "what happened last time?".into(), answer, detail })
+}
+
+fn nobody(rules: &Rules<'_>, text: &str) -> Vec<Step> {
+    let step = |rule: &str, question: &str, answer: &str, detail: String| Step {
+        rule: rule.to_owned(),
+        question: question.to_owned(),
+        answer: answer.to_owned(),
+        detail,
+    };
+    let mut steps = vec![step(
+        "2.13",
+        "is it found in Entra?",
+        "no",
+        "no object of Entra has it, as far as Entra was read".to_owned(),
+    )];
+    if let Ok(address) = Address::parse(text) {
+        let domain = address.domain();
+        let registered = rules.settings.is_registered(&domain);
+        let means = if registered { "is registered here" } else { "is not registered here" };
+        steps.push(step(
+            "2.4",
+            "is its domain registered?",
+            if registered { "yes" } else { "no" },
+            format!("{domain} {means}"),
+        ));
+        let exempt = rules.exempt.contains(&address);
+        steps.push(step("5.3", "is it exempt?", if exempt { "yes" } else { "no" }, String::new()));
+    }
+    steps.push(step("3.6", "who has its address here?", "nobody", "it is not in the directory".to_owned()));
+    steps
+}
