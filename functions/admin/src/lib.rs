@@ -5,7 +5,7 @@ mod event;
 
 use directory::{Failure, Kind};
 use engine::{
-    connection, edits, exemptions, history,
+    by_hand, connection, edits, exemptions, history,
     operator::{Asked, Refused},
     people,
     ports::{Clock as _, Graph, Secrets, Store},
@@ -97,7 +97,7 @@ async fn carry_out<G: Graph, S: Store, X: Secrets>(
         Action::Convert { tenant, address, to, exempt } => {
             edits::convert(store, &by(tenant), &address, to, exempt).await
         }
-        Action::PutUser { tenant, user } => edits::put_user(store, &by(tenant), &user).await,
+        Action::PutUser { tenant, user } => by_hand::put_user(store, &by(tenant), &user).await,
         Action::DeleteUser { tenant, address } => edits::delete_user(store, &by(tenant), &address).await,
         Action::ListUsers { tenant, cursor } => people::list(store, &tenant, Kind::User, cursor.as_deref()).await,
         Action::ListGroups { tenant, cursor } => people::list(store, &tenant, Kind::Group, cursor.as_deref()).await,

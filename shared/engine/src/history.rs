@@ -19,6 +19,8 @@ const RUNS: usize = 100;
 const PAGE: usize = 500;
 /// A page ends once it is that large, well below the 6 MB that an answer may have.
 const LARGE: usize = 2_000_000;
+/// A page ends once so many standing verdicts were looked through for it, shown or not.
+const MOST_LOOKED: usize = 20_000;
 
 /// Runs of a tenant, the newest first.
 ///
@@ -64,6 +66,7 @@ impl Default for Place {
 /// A page as it fills.
 #[derive(Default)]
 struct Page {
+    looked: usize,
     changes: Vec<Value>,
     skipped: Vec<Value>,
     size: usize,
@@ -71,7 +74,7 @@ struct Page {
 
 impl Page {
     fn is_full(&self) -> bool {
-        self.changes.len() + self.skipped.len() >= PAGE || self.size >= LARGE
+        self.changes.len() + self.skipped.len() >= PAGE || self.size >= LARGE || self.looked >= MOST_LOOKED
     }
 
     fn change(&mut self, change: &Change) {
@@ -181,11 +184,12 @@ async fn standing(
     let range = keys::starting(Table::Control, keys::standing_pk(tenant), prefix);
     let found = store.list(&Range { after, limit: PAGE, ..range }).await?;
     for (sk, item) in found.items {
+        page.looked += 1;
         match (part, read::<Standing>("a standing verdict", item)?) {
             (Part::NotEnabled, Standing::NotEnabled(change)) => page.change(&change),
             (Part::Skipped, Standing::Skipped(skipped)) => page.skipped(&skipped),
             (Part::Skipped, Standing::Waiting(waiting)) => page.skipped(&waiting.skipped),
-            _ => continue,
+            _ => (),
         }
         if page.is_full() {
             return Ok(Some(Place::Standing(part, kind, Some(sk))));
