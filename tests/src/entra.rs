@@ -76,7 +76,7 @@ pub enum Trouble {
     /// The page link is dead.
     LinkDead,
     /// This failure.
-    Failure(Failure),
+    Failure(Box<Failure>),
     /// An answer that looks complete and holds nothing.
     Nothing,
 }
@@ -191,7 +191,12 @@ impl Entra {
     /// Objects of a kind in a state, in their order.
     pub fn among(&self, kind: Kind, life: Life) -> Vec<ObjectId> {
         let state = self.state.borrow();
-        state.things.iter().filter(|(_, thing)| thing.kind == kind && thing.life() == life).map(|(id, _)| id.clone()).collect()
+        state
+            .things
+            .iter()
+            .filter(|(_, thing)| thing.kind == kind && thing.life() == life)
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// A property of an object.
@@ -284,7 +289,10 @@ impl Entra {
         self.change(id, |life, properties| {
             *life = Life::Live;
             let own = properties.get("proxyAddresses").and_then(Value::as_array).cloned().unwrap_or_default();
-            let left: Vec<Value> = own.into_iter().filter(|entry| !entry.as_str().is_some_and(|entry| taken.contains(&bare(entry)))).collect();
+            let left: Vec<Value> = own
+                .into_iter()
+                .filter(|entry| !entry.as_str().is_some_and(|entry| taken.contains(&bare(entry))))
+                .collect();
             properties.insert("proxyAddresses".to_owned(), json!(left));
         });
     }
@@ -317,10 +325,14 @@ impl Entra {
     /// A new group of any kind.
     pub fn group(&self, name: &str, addresses: &[&str], mail: bool, security: bool, types: &[&str]) -> ObjectId {
         let own = addresses.iter().find_map(|entry| entry.strip_prefix("SMTP:"));
-        self.create(name, Kind::Group, json!({
-            "displayName": format!("The {name}"), "mail": own, "proxyAddresses": addresses, "mailEnabled": mail,
-            "securityEnabled": security, "groupTypes": types,
-        }))
+        self.create(
+            name,
+            Kind::Group,
+            json!({
+                "displayName": format!("The {name}"), "mail": own, "proxyAddresses": addresses, "mailEnabled": mail,
+                "securityEnabled": security, "groupTypes": types,
+            }),
+        )
     }
 
     /// Somebody becomes a member of a group.
@@ -350,7 +362,12 @@ impl Entra {
     /// The direct members of a group now, those in the recycle bin too.
     pub fn members(&self, group: &ObjectId) -> Vec<ObjectId> {
         let state = self.state.borrow();
-        state.memberships.iter().filter(|((own, _), m)| own == group && m.present).map(|((_, member), _)| member.clone()).collect()
+        state
+            .memberships
+            .iter()
+            .filter(|((own, _), m)| own == group && m.present)
+            .map(|((_, member), _)| member.clone())
+            .collect()
     }
 }
 

@@ -51,12 +51,20 @@ pub fn of_commit(before: &BTreeMap<Key, Option<Item>>, items: &Items) {
                 let old = old.as_ref().map(|item| held(kind, item));
                 if let Some(new) = &new {
                     check_object(items, &tenant, key, new);
-                    assert!(old.as_ref().is_none_or(|old| old == new || old.rev() < new.rev() || only_counted(old, new)), "{key} changes without a new revision");
+                    assert!(
+                        old.as_ref().is_none_or(|old| old == new || old.rev() < new.rev() || only_counted(old, new)),
+                        "{key} changes without a new revision"
+                    );
                 }
                 for address in old.iter().flat_map(|old| old.addresses().all()) {
                     if !new.as_ref().is_some_and(|new| new.addresses().contains(address)) {
-                        let claim = items.get(&keys::claim(&tenant, address)).map(|item| read::<Claim>("a claim", item.clone()).expect("a claim"));
-                        assert!(claim.is_none_or(|claim| (claim.kind, claim.owner.as_str()) != (kind, key.sk.as_str())), "a claim stays behind: {address} of {key}");
+                        let claim = items
+                            .get(&keys::claim(&tenant, address))
+                            .map(|item| read::<Claim>("a claim", item.clone()).expect("a claim"));
+                        assert!(
+                            claim.is_none_or(|claim| (claim.kind, claim.owner.as_str()) != (kind, key.sk.as_str())),
+                            "a claim stays behind: {address} of {key}"
+                        );
                     }
                 }
             }
@@ -72,27 +80,42 @@ pub fn of_commit(before: &BTreeMap<Key, Option<Item>>, items: &Items) {
 
 fn only_counted(old: &Held, new: &Held) -> bool {
     match (old, new) {
-        (Held::Group(old), Held::Group(new)) => directory::Group { member_count: new.member_count, ..old.clone() } == *new,
+        (Held::Group(old), Held::Group(new)) => {
+            directory::Group { member_count: new.member_count, ..old.clone() } == *new
+        }
         _ => false,
     }
 }
 
 fn check_object(items: &Items, tenant: &TenantId, key: &Key, object: &Held) {
     let Addresses { primary, aliases } = object.addresses();
-    assert!(primary.as_ref().is_none_or(|primary| !aliases.contains(primary)), "the primary of {key} is among its aliases");
+    assert!(
+        primary.as_ref().is_none_or(|primary| !aliases.contains(primary)),
+        "the primary of {key} is among its aliases"
+    );
     assert_eq!(object.id().as_str(), key.sk, "an object under another key");
     for address in object.addresses().all() {
-        let claim = items.get(&keys::claim(tenant, address)).unwrap_or_else(|| panic!("{address} of {key} is not claimed"));
+        let claim =
+            items.get(&keys::claim(tenant, address)).unwrap_or_else(|| panic!("{address} of {key} is not claimed"));
         let claim: Claim = read("a claim", claim.clone()).expect("a claim");
-        assert_eq!((claim.kind, &claim.owner), (object.kind(), object.id()), "{address} of {key} is claimed for another object");
+        assert_eq!(
+            (claim.kind, &claim.owner),
+            (object.kind(), object.id()),
+            "{address} of {key} is claimed for another object"
+        );
     }
 }
 
 fn check_claim(items: &Items, tenant: &TenantId, key: &Key, item: &Item) {
     let claim: Claim = read("a claim", item.clone()).expect("a claim");
-    let owner = items.get(&keys::object(tenant, claim.kind, &claim.owner)).unwrap_or_else(|| panic!("{key} names nobody: {claim:?}"));
+    let owner = items
+        .get(&keys::object(tenant, claim.kind, &claim.owner))
+        .unwrap_or_else(|| panic!("{key} names nobody: {claim:?}"));
     let owner = held(claim.kind, owner);
-    assert!(owner.addresses().all().any(|address| address.as_str() == key.sk), "{key} names an object that does not have it");
+    assert!(
+        owner.addresses().all().any(|address| address.as_str() == key.sk),
+        "{key} names an object that does not have it"
+    );
 }
 
 /// Once nothing is under way: claims, members, totals and the mirror's own indexes agree.
@@ -117,20 +140,29 @@ pub fn of_rest(items: &Items) {
         let text = |part: &str| part.to_owned();
         match parts.as_slice() {
             ["GM", tenant, group] => {
-                members.entry((text(tenant), text(group))).or_default().insert(ObjectId::try_from(key.sk.as_str()).expect("a member"));
+                members
+                    .entry((text(tenant), text(group)))
+                    .or_default()
+                    .insert(ObjectId::try_from(key.sk.as_str()).expect("a member"));
             }
             ["MM", tenant, group] => drop(forth.insert((text(tenant), text(group), key.sk.clone()))),
             ["MR", tenant, member] => drop(back.insert((text(tenant), key.sk.clone(), text(member)))),
             ["MA", tenant, _] => {
                 let claimants: Claimants = read("claimants", item.clone()).expect("claimants");
-                listed.extend(claimants.claimants.into_iter().map(|(kind, id)| (text(tenant), key.sk.clone(), kind, id)));
+                listed
+                    .extend(claimants.claimants.into_iter().map(|(kind, id)| (text(tenant), key.sk.clone(), kind, id)));
             }
             [letter @ ("MU" | "MG"), tenant, _] => {
                 let kind = if *letter == "MU" { Kind::User } else { Kind::Group };
                 let row = MirrorRow::read(kind, item.clone()).expect("a row of the mirror");
                 if row.removed.is_none() {
                     let id = ObjectId::try_from(key.sk.as_str()).expect("an id");
-                    lists.extend(row.entra.claims().into_iter().map(|address| (text(tenant), address.to_string(), kind, id.clone())));
+                    lists.extend(
+                        row.entra
+                            .claims()
+                            .into_iter()
+                            .map(|address| (text(tenant), address.to_string(), kind, id.clone())),
+                    );
                 }
             }
             [letter, tenant] if *letter == "S" => {

@@ -59,14 +59,18 @@ impl Op {
     /// Whether what was before can matter for what the directory is afterwards (rules 2.7 and 2.14; somebody
     /// may lose all addresses on registered domains).
     pub fn is_remembered(&self) -> bool {
-        matches!(self, Self::SignIn(..) | Self::Guest(..) | Self::Move(..) | Self::Swap(_, _, true) | Self::Alias(_, _, true))
+        matches!(
+            self,
+            Self::SignIn(..) | Self::Guest(..) | Self::Move(..) | Self::Swap(_, _, true) | Self::Alias(_, _, true)
+        )
     }
 
     /// Make the change, where there is somebody to make it to.
     pub fn make(&self, entra: &Entra) {
         let users = entra.live(Kind::User);
         let groups = entra.live(Kind::Group);
-        let pick = |among: &[ObjectId], at: u8| (!among.is_empty()).then(|| among[usize::from(at) % among.len()].clone());
+        let pick =
+            |among: &[ObjectId], at: u8| (!among.is_empty()).then(|| among[usize::from(at) % among.len()].clone());
         let user = |at: u8| pick(&users, at);
         let group = |at: u8| pick(&groups, at);
         let _ = self.try_make(entra, &user, &group);
@@ -100,7 +104,10 @@ impl Op {
                 }
                 let mut own = vec![primary.clone()];
                 let old = addresses(entra, &id).into_iter().filter(|entry| bare(entry) != bare(&primary));
-                own.extend(old.filter(|entry| keep || entry.starts_with("smtp:")).map(|entry| format!("smtp:{}", bare(&entry))));
+                own.extend(
+                    old.filter(|entry| keep || entry.starts_with("smtp:"))
+                        .map(|entry| format!("smtp:{}", bare(&entry))),
+                );
                 put(entra, &id, &own);
             }
             Self::Swap(a, b, with_group) => {
@@ -165,7 +172,10 @@ impl Op {
                 }
             }
             Self::Group(name, kind) => {
-                let number = [Life::Live, Life::Binned, Life::Gone].iter().map(|life| entra.among(Kind::Group, *life).len()).sum::<usize>();
+                let number = [Life::Live, Life::Binned, Life::Gone]
+                    .iter()
+                    .map(|life| entra.among(Kind::Group, *life).len())
+                    .sum::<usize>();
                 let address = format!("SMTP:g{name}@{DOMAIN}");
                 if entra.taken(None).contains(&bare(&address)) {
                     return None;

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use directory::{
-    Address, Addresses, BlockedSignIn, Domain, Group, GroupKind, Kind, ManagedBy, MemberKind, NewUserRole, ObjectId, Profile,
-    Settings, User, UserType,
+    Address, Addresses, BlockedSignIn, Domain, Group, GroupKind, Kind, ManagedBy, MemberKind, NewUserRole, ObjectId,
+    Profile, Settings, User, UserType,
 };
 use serde_json::Value;
 
@@ -76,7 +76,10 @@ impl Oracle<'_> {
             }
             match wanted {
                 Want::Here(user) => match here {
-                    None => wrong.push(format!("user {id} is missing: {}", user.addresses.primary.as_ref().map_or("-", |p| p.as_str()))),
+                    None => wrong.push(format!(
+                        "user {id} is missing: {}",
+                        user.addresses.primary.as_ref().map_or("-", |p| p.as_str())
+                    )),
                     Some(here) => wrong.extend(unlike(&user, here).map(|what| format!("user {id}: {what}"))),
                 },
                 Want::Disabled(user) => {
@@ -143,7 +146,8 @@ impl Oracle<'_> {
     }
 
     fn live(&self, kind: Kind) -> impl Iterator<Item = (&ObjectId, &Properties)> {
-        let things = self.entra.things.iter().filter(move |(_, thing)| thing.kind == kind && thing.life() == Life::Live);
+        let things =
+            self.entra.things.iter().filter(move |(_, thing)| thing.kind == kind && thing.life() == Life::Live);
         things.filter_map(|(id, thing)| thing.history.last().map(|(_, _, properties)| (id, properties)))
     }
 
@@ -156,7 +160,9 @@ impl Oracle<'_> {
     fn kept_by_exemption(&self, view: &View) -> BTreeSet<Address> {
         let users = view.users.iter().map(|(id, user)| (id, &user.addresses));
         let groups = view.groups.iter().map(|(id, group)| (id, &group.addresses));
-        let exempt = |(id, own): &(&ObjectId, &Addresses)| own.all().any(|address| self.exempt.contains(address)) || self.lists_exempt(id);
+        let exempt = |(id, own): &(&ObjectId, &Addresses)| {
+            own.all().any(|address| self.exempt.contains(address)) || self.lists_exempt(id)
+        };
         users.chain(groups).filter(exempt).flat_map(|(_, own)| own.all().cloned()).collect()
     }
 
@@ -199,18 +205,29 @@ impl Oracle<'_> {
             rev: 0,
             connection: self.connection,
         };
-        if blocked && self.settings.blocked_sign_in == BlockedSignIn::Disable { Want::Disabled(user) } else { Want::Here(user) }
+        if blocked && self.settings.blocked_sign_in == BlockedSignIn::Disable {
+            Want::Disabled(user)
+        } else {
+            Want::Here(user)
+        }
     }
 
     fn group(&self, id: &ObjectId, properties: &Properties) -> Want<Group> {
         let is = |name: &str| properties.get(name) == Some(&Value::Bool(true));
-        let unified = properties.get("groupTypes").and_then(Value::as_array).is_some_and(|types| types.contains(&Value::from("Unified")));
+        let unified = properties
+            .get("groupTypes")
+            .and_then(Value::as_array)
+            .is_some_and(|types| types.contains(&Value::from("Unified")));
         let kind = match (unified, is("securityEnabled")) {
             (true, _) => GroupKind::Microsoft365,
             (false, true) => GroupKind::Security,
             (false, false) => GroupKind::Distribution,
         };
-        let on = if kind == GroupKind::Security { self.settings.sync_security_groups } else { self.settings.sync_distribution_groups };
+        let on = if kind == GroupKind::Security {
+            self.settings.sync_security_groups
+        } else {
+            self.settings.sync_distribution_groups
+        };
         let exempt = claims(properties).iter().any(|address| self.exempt.contains(address));
         let nameless = kind == GroupKind::Security && claims(properties).is_empty();
         let addresses = if nameless { Some(Addresses::default()) } else { self.addresses(properties) };
@@ -232,7 +249,8 @@ impl Oracle<'_> {
 
     /// Primary and aliases on registered domains; nothing where the primary is on none.
     fn addresses(&self, properties: &Properties) -> Option<Addresses> {
-        let smtp: Vec<String> = proxies(properties).into_iter().filter(|entry| entry.to_ascii_lowercase().starts_with("smtp:")).collect();
+        let smtp: Vec<String> =
+            proxies(properties).into_iter().filter(|entry| entry.to_ascii_lowercase().starts_with("smtp:")).collect();
         let primary = smtp.iter().find(|entry| entry.starts_with("SMTP:")).or(smtp.first())?;
         let parse = |entry: &String| Address::parse(&entry[5..]).ok();
         let registered = |address: &Address| {
@@ -240,7 +258,8 @@ impl Oracle<'_> {
             self.settings.domains.iter().any(|own| own.name == domain)
         };
         let primary = parse(primary).filter(registered)?;
-        let aliases: BTreeSet<Address> = smtp.iter().filter_map(parse).filter(registered).filter(|alias| *alias != primary).collect();
+        let aliases: BTreeSet<Address> =
+            smtp.iter().filter_map(parse).filter(registered).filter(|alias| *alias != primary).collect();
         Some(Addresses { primary: Some(primary), aliases })
     }
 

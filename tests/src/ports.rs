@@ -98,7 +98,10 @@ impl Queues {
 impl Queue for Queues {
     async fn send(&self, queue: QueueName, messages: Vec<Message>) -> Result<(), Fault> {
         let send = || {
-            assert!(messages.iter().all(|message| message.delay <= Duration::from_secs(900)), "a delay that SQS refuses");
+            assert!(
+                messages.iter().all(|message| message.delay <= Duration::from_secs(900)),
+                "a delay that SQS refuses"
+            );
             match queue {
                 QueueName::Sync => self.sync.borrow_mut().extend(messages),
                 QueueName::Report => self.report.borrow_mut().extend(messages),

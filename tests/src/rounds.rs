@@ -21,7 +21,11 @@ impl Graph for Entra {
     async fn page(&self, who: &Connection, kind: Kind, link: Option<&str>, _: Duration) -> Result<GraphPage, NoPage> {
         let told = self.turnstile.pass("page", || self.tell(who, kind, link)).await;
         told.unwrap_or_else(|fault| {
-            Err(NoPage::Failure(Failure::new(Code::MicrosoftUnavailable, fault.to_string(), "nothing: it is tried again")))
+            Err(NoPage::Failure(Failure::new(
+                Code::MicrosoftUnavailable,
+                fault.to_string(),
+                "nothing: it is tried again",
+            )))
         })
     }
 
@@ -50,7 +54,7 @@ impl Entra {
         match trouble(&mut state, kind) {
             Some(Trouble::StateGone) => return Err(gone()),
             Some(Trouble::LinkDead) => return Err(dead()),
-            Some(Trouble::Failure(failure)) => return Err(NoPage::Failure(failure)),
+            Some(Trouble::Failure(failure)) => return Err(NoPage::Failure(*failure)),
             Some(Trouble::Nothing) => {
                 return Ok(GraphPage { objects: Vec::new(), next: Next::Round(delta_link(kind, state.version)) });
             }
@@ -109,8 +113,11 @@ enum Link {
 fn read_link(kind: Kind, link: &str) -> Link {
     let prefix = format!("https://graph.example/{}s?", kind.name());
     let query = link.strip_prefix(&prefix).unwrap_or_else(|| panic!("a link of something else: {link}"));
-    let values: BTreeMap<&str, u64> =
-        query.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name, value.parse().expect("a number"))).collect();
+    let values: BTreeMap<&str, u64> = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name, value.parse().expect("a number")))
+        .collect();
     match values.get("since") {
         Some(since) => Link::Delta(*since),
         None => Link::Page(values["round"], usize::try_from(values["page"]).expect("a page")),
@@ -123,7 +130,7 @@ fn begin(state: &mut State, kind: Kind, since: Option<u64>) -> u64 {
     let mut repeated: Vec<Observed> = Vec::new();
     for (id, thing) in state.things.iter().filter(|(_, thing)| thing.kind == kind) {
         let mentions = mention(state, id, thing, since);
-        if let (true, true, Some(first)) = (state.manner.repeats, said.len() % 2 == 0, mentions.first()) {
+        if let (true, true, Some(first)) = (state.manner.repeats, said.len().is_multiple_of(2), mentions.first()) {
             repeated.push(first.clone());
         }
         let mut mentions = mentions.into_iter();
@@ -153,7 +160,8 @@ fn begin(state: &mut State, kind: Kind, since: Option<u64>) -> u64 {
 /// What a round says of an object: nothing, or one mention, or several of a group with many members.
 fn mention(state: &State, id: &ObjectId, thing: &Thing, since: Option<u64>) -> Vec<Observed> {
     let changed = since.is_none_or(|since| thing.changed_at() > since);
-    let removed = |how| if changed && since.is_some() { vec![Observed::Removed { id: id.clone(), how }] } else { Vec::new() };
+    let removed =
+        |how| if changed && since.is_some() { vec![Observed::Removed { id: id.clone(), how }] } else { Vec::new() };
     match thing.life() {
         Life::Binned => return removed(Removal::Soft),
         Life::Gone => return removed(Removal::Hard),
@@ -198,7 +206,8 @@ fn told(state: &State, thing: &Thing, since: Option<u64>) -> Map<String, Value> 
     if state.manner.minimal && before.is_some() {
         told.retain(|name, value| known.get(name) != Some(value));
     }
-    let cleared = thing.history.iter().flat_map(|(_, _, properties)| properties.keys()).filter(|name| !now.contains_key(*name));
+    let cleared =
+        thing.history.iter().flat_map(|(_, _, properties)| properties.keys()).filter(|name| !now.contains_key(*name));
     told.extend(cleared.map(|name| (name.clone(), Value::Null)));
     told
 }
@@ -219,7 +228,8 @@ mod tests {
             told.extend(page.objects.iter().map(|object| match object {
                 Observed::User { id, .. } => id.to_string(),
                 Observed::Group { id, members, .. } => {
-                    let members: Vec<String> = members.iter().map(|(id, _, is)| format!("{}{id}", if *is { '+' } else { '-' })).collect();
+                    let members: Vec<String> =
+                        members.iter().map(|(id, _, is)| format!("{}{id}", if *is { '+' } else { '-' })).collect();
                     format!("{id}({})", members.join(" "))
                 }
                 Observed::Removed { id, how } => format!("{id} {how:?}"),
@@ -246,7 +256,11 @@ mod tests {
         entra.bin(&ann);
         entra.set(&bob, json!({"jobTitle": null}));
         assert_eq!(read(&entra, Kind::User, Some(&users_link)).0, ["ann Soft", "bob"]);
-        assert_eq!(read(&entra, Kind::Group, Some(&groups_link)).0, [""; 0], "somebody in the bin stays a member silently");
+        assert_eq!(
+            read(&entra, Kind::Group, Some(&groups_link)).0,
+            [""; 0],
+            "somebody in the bin stays a member silently"
+        );
         entra.restore(&ann);
         entra.leave(&all, &bob);
         assert_eq!(read(&entra, Kind::User, Some(&users_link)).0, ["ann", "bob"]);
@@ -255,6 +269,9 @@ mod tests {
         assert_eq!(read(&entra, Kind::User, Some(&users_link)).0, ["ann Hard", "bob"]);
         assert_eq!(read(&entra, Kind::Group, None).0, ["all()"]);
         entra.expire_delta();
-        assert!(matches!(entra.tell(&connection_for_tests(), Kind::User, Some(&users_link)), Err(NoPage::StateGone(_))));
+        assert!(matches!(
+            entra.tell(&connection_for_tests(), Kind::User, Some(&users_link)),
+            Err(NoPage::StateGone(_))
+        ));
     }
 }

@@ -141,7 +141,9 @@ impl Tables {
         let limit = range.limit.min(self.page.get());
         let items = self.items.borrow();
         let empty = match (&from, &to) {
-            (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) => a > b || (a == b && range.after.is_some()),
+            (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) => {
+                a > b || (a == b && range.after.is_some())
+            }
             _ => false,
         };
         let mut found: Vec<(String, Item)> = Vec::new();
@@ -197,7 +199,10 @@ impl Tables {
                 Change::Put(item) => item.clone(),
                 Change::Set { set, add } => {
                     assert!(!set.is_empty() || !add.is_empty(), "a write that sets nothing: {key}");
-                    assert!(add.iter().all(|(name, _)| !set.contains_key(*name)), "sets and adds to one attribute: {key}");
+                    assert!(
+                        add.iter().all(|(name, _)| !set.contains_key(*name)),
+                        "sets and adds to one attribute: {key}"
+                    );
                     let names: BTreeSet<_> = add.iter().map(|(name, _)| name).collect();
                     assert_eq!(names.len(), add.len(), "adds twice to one attribute: {key}");
                     set.clone()
@@ -215,7 +220,9 @@ impl Tables {
         }
         assert!(size < 4_000_000, "a commit of {size} bytes");
         if self.fenced.get() {
-            let fence = |condition: &Condition| matches!(condition, Condition::Equals("fence", _) | Condition::Without("fence"));
+            let fence = |condition: &Condition| {
+                matches!(condition, Condition::Equals("fence", _) | Condition::Without("fence"))
+            };
             let checked = writes.iter().any(|write| write.key.sk == "SYNC" && write.only_if.iter().any(fence));
             assert!(checked, "a commit of a run without a check of its fence: {}", writes[0].key);
         }
@@ -272,7 +279,9 @@ impl Store for Tables {
             let items = self.items.borrow();
             let mut due: Vec<Due> = items
                 .iter()
-                .filter(|(key, item)| key.table == Table::Control && item.get("due_shard").is_some_and(|own| own == shard))
+                .filter(|(key, item)| {
+                    key.table == Table::Control && item.get("due_shard").is_some_and(|own| own == shard)
+                })
                 .filter_map(|(key, item)| Some(Due { key: key.clone(), due_at: item.get("due_at")?.as_i64()? }))
                 .filter(|due| due.due_at <= until)
                 .collect();

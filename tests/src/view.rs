@@ -86,7 +86,8 @@ impl fmt::Display for View {
             lines.push(line);
         }
         for (id, group) in &self.groups {
-            let members = self.members.get(id).into_iter().flatten().map(ObjectId::as_str).collect::<Vec<_>>().join(" ");
+            let members =
+                self.members.get(id).into_iter().flatten().map(ObjectId::as_str).collect::<Vec<_>>().join(" ");
             let deleted = if group.deleted_at.is_some() { ", deleted" } else { "" };
             lines.push(format!("{id}: {}, {}: [{members}]{deleted}", shown(&group.addresses), group.name));
         }

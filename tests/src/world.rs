@@ -160,7 +160,9 @@ impl World {
                 continue;
             }
             lines.push(match read("a standing verdict", item).expect("a standing verdict") {
-                Standing::Skipped(skipped) => format!("{} {}", key.sk, json!(skipped.reason).as_str().unwrap_or_default()),
+                Standing::Skipped(skipped) => {
+                    format!("{} {}", key.sk, json!(skipped.reason).as_str().unwrap_or_default())
+                }
                 Standing::NotEnabled(change) => format!("{} not enabled: {}", key.sk, change.why),
                 Standing::Waiting(waiting) => format!("{} waits: {}", key.sk, waiting.skipped.why),
             });
@@ -358,7 +360,8 @@ impl World {
         let before = self.view();
         let (answer, _) = self.measured(Self::sync);
         let changes = ["adding", "updating", "disabling", "deleting"];
-        let planned: Vec<_> = changes.iter().filter(|name| answer["counts"][**name] != json!({"users": 0, "groups": 0})).collect();
+        let planned: Vec<_> =
+            changes.iter().filter(|name| answer["counts"][**name] != json!({"users": 0, "groups": 0})).collect();
         assert!(planned.is_empty(), "a second run plans {planned:?}: {answer}");
         assert_eq!(before, self.view(), "a second run changes something");
         let (answer, tally) = self.measured(Self::sync);

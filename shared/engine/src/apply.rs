@@ -505,9 +505,8 @@ impl<S: Store> Applier<'_, S> {
     async fn members(&self, entry: &Entry, progress: &ChunkProgress) -> Result<(), Stop> {
         let Entry::Members { change, group, local, join, leave, empties } = entry else { return Ok(()) };
         let tenant = self.loader.tenant;
-        if self.selection.releasing && !*empties {
-            return Ok(());
-        }
+        // A release lets those go who were deleted with it; whoever is to join has joined already, or left again since.
+        let join: &[ObjectId] = if self.selection.releasing && !*empties { &[] } else { join };
         let held_back = *empties && self.selection.held.as_ref().is_some_and(|held| held.members > 0);
         let left = progress.exceptions.contains_key(change) || self.selection.unchecked.contains(change) || held_back;
         let group_row = self.store.get(&[keys::object(tenant, Kind::Group, local)]).await?.pop().flatten();

@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::{
     chunk, keys,
     lease::{Lease, Stop, delete, note, put},
+    links,
     load::Loader,
     members::{self, Memberships},
     ports::{Change, Clock, Fault, Item, Key, Range, Store, Table, Write},
@@ -235,7 +236,14 @@ impl<S: Store> Planner<'_, S> {
                     && verdict == Verdict::Settled
                     && self.saved
                 {
-                    batch.other.push(delete(keys::mirror(self.loader.tenant, name.0, id)));
+                    let tenant = self.loader.tenant;
+                    if name.0 == Kind::Group {
+                        for (member, _) in links::members(self.store, tenant, id).await? {
+                            batch.other.push(delete(keys::mirror_member(tenant, id, &member)));
+                            batch.other.push(delete(keys::mirror_parent(tenant, &member, id)));
+                        }
+                    }
+                    batch.other.push(delete(keys::mirror(tenant, name.0, id)));
                 }
                 self.verdict(run, batch, name, verdict, &mut changes);
             }

@@ -16,7 +16,13 @@ fn check_oracle(world: &World, exempt: &BTreeSet<Address>) {
     let entra = world.entra.snapshot();
     let oracle = Oracle { entra: &entra, settings: &tenant.settings, exempt, connection: tenant.connection };
     let wrong = oracle.check(&world.view());
-    assert!(wrong.is_empty(), "{}\n--- the directory\n{}\n--- standing\n{}", wrong.join("\n"), world.shown(), world.standing());
+    assert!(
+        wrong.is_empty(),
+        "{}\n--- the directory\n{}\n--- standing\n{}",
+        wrong.join("\n"),
+        world.shown(),
+        world.standing()
+    );
 }
 
 fn world(settings: &Value, manner: (usize, usize, bool, bool, bool)) -> World {

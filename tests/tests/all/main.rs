@@ -6,3 +6,4 @@ mod convergence;
 mod operator;
 mod report;
 mod simulation;
+mod stories;

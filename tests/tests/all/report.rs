@@ -404,7 +404,7 @@ fn r6_4_a_refused_credential_is_warned_of_though_its_day_is_far() {
     world.entra.hire("ann");
     let refuse = |world: &World| {
         let failure = Failure::new(Code::CredentialSecretInvalid, "Failed to connect.", "save the secret's Value");
-        world.entra.trouble(Kind::User, 1, Trouble::Failure(failure));
+        world.entra.trouble(Kind::User, 1, Trouble::Failure(Box::new(failure)));
         world.sync();
     };
     refuse(&world);

@@ -95,7 +95,10 @@ fn disturb(world: &World, moment: &Moment, deed: Deed) {
             let (answer, tally) = world.measured(World::sync);
             let (again, last) = world.measured(World::sync);
             assert_eq!(outcome(world), expected, "{deed:?} {side:?} call {at}, once more");
-            assert!(tally.directory_writes == 0 || last.directory_writes == 0, "{deed:?} {side:?} call {at}: {answer} {again}");
+            assert!(
+                tally.directory_writes == 0 || last.directory_writes == 0,
+                "{deed:?} {side:?} call {at}: {answer} {again}"
+            );
         }
     }
 }
@@ -121,7 +124,8 @@ fn a_lasting_fault_at_every_call() {
     let (expected, calls) = undisturbed(&world, &moment);
     for at in 1..=calls {
         world.go_back(&moment);
-        let _ = world.invoke_under(world.scheduled(), Switch { at, side: Side::Before, deed: Deed::Fault { passes: false } });
+        let _ = world
+            .invoke_under(world.scheduled(), Switch { at, side: Side::Before, deed: Deed::Fault { passes: false } });
         world.wait(LATER);
         world.sync();
         world.sync();
@@ -185,7 +189,11 @@ fn a_stalled_run_wakes_up_and_changes_nothing() {
                 let end = poll(stalled.as_mut());
                 assert!(end.is_some());
                 let after = world.store.snapshot();
-                let changed: Vec<_> = before.iter().filter(|(key, item)| after.get(key) != Some(item)).map(|(key, _)| key.to_string()).collect();
+                let changed: Vec<_> = before
+                    .iter()
+                    .filter(|(key, item)| after.get(key) != Some(item))
+                    .map(|(key, _)| key.to_string())
+                    .collect();
                 // Without a lease yet, it is not stalled but late: a run like any other.
                 assert!(!leased || before == after, "{side:?} call {at}: {changed:?}");
                 drop(stalled);
@@ -245,7 +253,7 @@ fn trouble_at_every_page() {
         let failure = || directory::Failure::new(directory::Code::MicrosoftUnavailable, "503", "wait");
         for kind in Kind::ALL {
             for call in 1..=4 {
-                for trouble in [Trouble::StateGone, Trouble::LinkDead, Trouble::Failure(failure())] {
+                for trouble in [Trouble::StateGone, Trouble::LinkDead, Trouble::Failure(Box::new(failure()))] {
                     world.go_back(&moment);
                     let before: BTreeSet<_> = world.view().users.into_keys().collect();
                     let short = matches!(trouble, Trouble::Failure(_));
@@ -253,7 +261,13 @@ fn trouble_at_every_page() {
                     world.entra.trouble(kind, call, trouble);
                     let answer = world.sync();
                     if short && answer["warnings"].to_string().contains("short_read") {
-                        let after: BTreeSet<_> = world.view().users.into_iter().filter(|(_, user)| user.deleted_at.is_none()).map(|(id, _)| id).collect();
+                        let after: BTreeSet<_> = world
+                            .view()
+                            .users
+                            .into_iter()
+                            .filter(|(_, user)| user.deleted_at.is_none())
+                            .map(|(id, _)| id)
+                            .collect();
                         assert!(before.is_subset(&after), "{name}: somebody was deleted: {answer}");
                     }
                     world.wait(LATER);
