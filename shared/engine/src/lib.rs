@@ -18,6 +18,7 @@ pub mod lease;
 pub mod links;
 pub mod load;
 pub mod members;
+pub mod no_contact;
 pub mod operator;
 pub mod outcomes;
 pub mod people;

@@ -13,6 +13,7 @@ use crate::{
     lease::{self, Lease, Stop, put},
     links,
     load::Loader,
+    no_contact,
     plan::{self, Planner},
     ports::{
         Change, Clock, Condition, Connection, Fault, Graph, Item, Message, Meter, Queue, QueueName, Secrets, Store,
@@ -109,6 +110,9 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let meta: Tenant = read("the tenant", meta)?;
         let sync: Schedule = read("the schedule", sync.unwrap_or_default())?;
         let counts: Counts = read("the totals", counts.unwrap_or_default())?;
+        if request.queued && sync.run.is_none() && meta.settings.sync_frequency.0 == 0 {
+            return Ok(refused(&Failure::invalid(format!("tenant {tenant} never runs by itself: its frequency is 0"))));
+        }
         if let Some(busy) = self.busy(request, &sync) {
             return Ok(refused(&busy));
         }
@@ -550,13 +554,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         if matches!(run.state, RunState::Applied | RunState::Held) {
             run.billable.after = counts.billable;
         }
-        if meta.settings.tech_contact.is_none() {
-            run.warnings.push(Warning {
-                code: "no_tech_contact".to_owned(),
-                message: "the tenant has no tech contact: nobody hears of problems; name one in the settings"
-                    .to_owned(),
-            });
-        }
+        run.warnings.extend(no_contact::warning(meta, now));
         if let Some(seats) = run.billable.seats.filter(|seats| run.billable.after > i64::from(*seats)) {
             run.warnings.push(Warning {
                 code: "seats_exceeded".to_owned(),
@@ -600,12 +598,21 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         } else if applied {
             set.insert("last_success".to_owned(), json!(now));
         }
-        let mut writes = vec![lease::set(keys::sync(tenant), set), put(keys::run(tenant, &run.run), write(run))];
+        let end = |set: Item| vec![lease::set(keys::sync(tenant), set), put(keys::run(tenant, &run.run), write(run))];
+        if run.action == Action::Sync && no_contact::is_overdue(meta, now) {
+            let mut never = set.clone();
+            never.extend(["due_at", "due_shard"].map(|name| (name.to_owned(), Value::Null)));
+            let writes = end(never).into_iter().chain(no_contact::stop(tenant, meta, now)).collect();
+            match lease.commit(self.store, writes).await {
+                // Somebody has just changed the settings: the next run looks again.
+                Err(Stop::Raced) => (),
+                done => return done,
+            }
+        }
+        let mut writes = end(set);
         if run.action == Action::Preview {
-            writes.push(lease::set(
-                keys::meta(tenant),
-                Item::from_iter([("status".to_owned(), json!(checked(run, meta, now)))]),
-            ));
+            let status = Item::from_iter([("status".to_owned(), json!(checked(run, meta, now)))]);
+            writes.push(lease::set(keys::meta(tenant), status));
         }
         lease.commit(self.store, writes).await?;
         tracing::info!(run = %run.run, state = ?run.state, slices = run.slices, graph = run.requests.graph, "run ends");

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "this is test code")]
 
 mod architecture;
+mod contact;
 mod convergence;
 mod operator;
 mod report;

@@ -1,0 +1,62 @@
+//! A tenant without a tech contact: warned in every run, and stopped after a week (rule 4.2).
+
+use directory::{Frequency, TenantId};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::{
+    keys,
+    lease::{put, set},
+    ports::{Change, Condition, Item, Write},
+    records::{Audit, Tenant, Warning, write},
+};
+
+/// How long a tenant may go without.
+const GRACE_DAYS: i64 = 7;
+/// How long the audit is kept.
+const AUDIT_DAYS: i64 = 400;
+
+/// Whether the week is over.
+pub fn is_overdue(tenant: &Tenant, now: Timestamp) -> bool {
+    let since = tenant.no_contact_since.unwrap_or(tenant.created_at);
+    tenant.settings.tech_contact.is_none() && now.duration_since(since) > SignedDuration::from_hours(24 * GRACE_DAYS)
+}
+
+/// What a run says of a tenant without a contact.
+pub fn warning(tenant: &Tenant, now: Timestamp) -> Option<Warning> {
+    let what = if is_overdue(tenant, now) {
+        format!("the tenant has had no tech contact for {GRACE_DAYS} days: it no longer runs by itself until one is named")
+    } else {
+        format!("the tenant has no tech contact: name one within {GRACE_DAYS} days, or it no longer runs by itself")
+    };
+    tenant.settings.tech_contact.is_none().then(|| Warning { code: "no_tech_contact".to_owned(), message: what })
+}
+
+/// The writes that set the frequency to *never*, without those on the schedule; they are refused where somebody has just
+/// changed the settings. Nothing, where it is so already.
+pub fn stop(id: &TenantId, tenant: &Tenant, now: Timestamp) -> Vec<Write> {
+    let mut settings = tenant.settings.clone();
+    let before = std::mem::replace(&mut settings.sync_frequency, Frequency(0));
+    if before.0 == 0 {
+        return Vec::new();
+    }
+    let changed =
+        Item::from_iter([("settings".to_owned(), json!(settings)), ("rev".to_owned(), json!(tenant.rev + 1))]);
+    let audit = Audit {
+        at: now,
+        by: "entra-sync".to_owned(),
+        action: "put_tenant".to_owned(),
+        what: "sync_frequency".to_owned(),
+        from: json!({"sync_frequency": before}),
+        to: json!({"sync_frequency": 0}),
+    };
+    let mut audit = write(&audit);
+    audit.insert("ttl".to_owned(), json!(now.as_second() + AUDIT_DAYS * 86_400));
+    let never = ["due_at", "due_shard"].into_iter().map(|name| (name.to_owned(), Value::Null)).collect();
+    let changed = Write {
+        key: keys::meta(id),
+        change: Change::Set { set: changed, add: Vec::new() },
+        only_if: vec![Condition::Equals("rev", json!(tenant.rev))],
+    };
+    vec![changed, set(keys::report(id), never), put(keys::audit(id, now, "no_tech_contact"), audit)]
+}
