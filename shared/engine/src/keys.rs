@@ -133,6 +133,11 @@ pub fn standing(tenant: &TenantId, kind: Kind, id: &ObjectId) -> Key {
     control(standing_pk(tenant), format!("{}#{id}", letter(kind)))
 }
 
+/// Every standing verdict on objects of a kind.
+pub fn standings(tenant: &TenantId, kind: Kind) -> Range {
+    starting(Table::Control, standing_pk(tenant), &format!("{}#", letter(kind)))
+}
+
 /// The plan of a run.
 pub fn plan_pk(tenant: &TenantId, run: &RunId) -> String {
     format!("P#{tenant}#{run}")

@@ -30,4 +30,5 @@ pub mod records;
 pub mod report;
 pub mod run;
 pub mod schedule;
+pub mod standing;
 pub mod tenants;

@@ -126,7 +126,12 @@ impl<S: Store> Loader<'_, S> {
         let locals: Vec<Local> =
             rows.iter().map(|(id, row)| (row.entra.kind(), row.local.clone().unwrap_or_else(|| id.clone()))).collect();
         for ((id, row), held) in rows.into_iter().zip(self.held(&locals).await?) {
-            let held = held.filter(|held| held.entra_id() == Some(&id));
+            let mut held = held.filter(|held| held.entra_id() == Some(&id));
+            if held.is_none() && row.local.is_some() {
+                // Whoever was adopted has been deleted by hand since, and came back under Entra's id.
+                let name = (row.entra.kind(), id.clone());
+                held = self.held(&[name]).await?.pop().flatten().filter(|held| held.entra_id() == Some(&id));
+            }
             nodes.add(Candidate { entra: Some((id, row.entra, row.removed)), held });
         }
         Ok(())

@@ -25,7 +25,9 @@ pub fn is_overdue(tenant: &Tenant, now: Timestamp) -> bool {
 /// What a run says of a tenant without a contact.
 pub fn warning(tenant: &Tenant, now: Timestamp) -> Option<Warning> {
     let what = if is_overdue(tenant, now) {
-        format!("the tenant has had no tech contact for {GRACE_DAYS} days: it no longer runs by itself until one is named")
+        format!(
+            "the tenant has had no tech contact for {GRACE_DAYS} days: it no longer runs by itself until one is named"
+        )
     } else {
         format!("the tenant has no tech contact: name one within {GRACE_DAYS} days, or it no longer runs by itself")
     };

@@ -9,8 +9,7 @@ use std::{
 };
 
 use directory::{
-    Address, Brake, Category, Held, Kind, ObjectId, Planned, Removal, Rules, Settings, SkipReason, Verdict,
-    settle::Local, unit,
+    Address, Brake, Category, Held, Kind, ObjectId, Planned, Removal, Rules, Settings, Verdict, settle::Local, unit,
 };
 use serde_json::json;
 
@@ -21,7 +20,8 @@ use crate::{
     load::Loader,
     members::{self, Memberships},
     ports::{Change, Clock, Fault, Item, Key, Range, Store, Table, Write},
-    records::{Counts, Entry, HeldBack, MirrorRow, Phase, Run, Standing, Work, read, write},
+    records::{Counts, Entry, HeldBack, MirrorRow, Phase, Run, Standing, Work, write},
+    standing,
 };
 
 /// So many objects are evaluated at a time.
@@ -46,7 +46,7 @@ pub struct Planner<'a, S> {
 struct Batch {
     entries: Vec<Entry>,
     weight: usize,
-    standing: BTreeMap<(Kind, ObjectId), Option<Standing>>,
+    standing: standing::Found,
     changing: BTreeSet<(Kind, ObjectId)>,
     other: Vec<Write>,
 }
@@ -429,7 +429,7 @@ impl<S: Store> Planner<'_, S> {
     async fn flush(&self, run: &mut Run, batch: &mut Batch) -> Result<(), Stop> {
         let Batch { mut entries, standing, changing, other, .. } = std::mem::take(batch);
         if self.saved {
-            let waiting = self.stand(standing, &changing).await?;
+            let waiting = standing::keep(self.store, self.lease, standing, &changing).await?;
             for entry in &mut entries {
                 if let Entry::Unit { changes, waiting: own, .. } = entry {
                     let ids = changes.iter().map(|planned| (planned.change.object, planned.change.object_id.clone()));
@@ -463,42 +463,6 @@ impl<S: Store> Planner<'_, S> {
             self.lease.commit(self.store, writes).await?;
         }
         Ok(())
-    }
-
-    /// Keep the standing verdicts and their totals. Answers who failed before: that verdict stands until it succeeds.
-    async fn stand(
-        &self,
-        wanted: BTreeMap<(Kind, ObjectId), Option<Standing>>,
-        changing: &BTreeSet<(Kind, ObjectId)>,
-    ) -> Result<BTreeSet<(Kind, ObjectId)>, Stop> {
-        let wanted: Vec<_> = wanted.into_iter().collect();
-        let keys: Vec<Key> =
-            wanted.iter().map(|((kind, id), _)| keys::standing(self.loader.tenant, *kind, id)).collect();
-        let mut changes = Vec::new();
-        let mut waiting = BTreeSet::new();
-        for (((kind, id), after), (key, item)) in wanted.into_iter().zip(keys.iter().zip(self.store.get(&keys).await?))
-        {
-            let before: Option<Standing> = item.map(|item| read("a standing verdict", item)).transpose()?;
-            let waits = matches!(before, Some(Standing::Waiting(_))) && changing.contains(&(kind, id.clone()));
-            if waits {
-                waiting.insert((kind, id));
-            }
-            if before == after || waits {
-                continue;
-            }
-            let mut totals = Counts::of_standing(kind, after.as_ref());
-            totals.add(Counts::of_standing(kind, before.as_ref()), -1);
-            let change = after.map_or(Change::Delete, |standing| Change::Put(write(&standing)));
-            changes.push((Write { key: key.clone(), change, only_if: Vec::new() }, totals));
-        }
-        for part in changes.chunks(Lease::ROOM - 1) {
-            let mut writes: Vec<Write> = part.iter().map(|(write, _)| write.clone()).collect();
-            let mut totals = Counts::default();
-            part.iter().for_each(|(_, counts)| totals.add(*counts, 1));
-            writes.extend(add_totals(self.loader.tenant, &totals));
-            self.lease.commit(self.store, writes).await?;
-        }
-        Ok(waiting)
     }
 }
 
@@ -550,22 +514,6 @@ pub fn brake(settings: &Settings, run: &Run, counts: &Counts) -> Option<HeldBack
         limits: json!({"users": users, "groups": groups, "members": members_min}),
     };
     (*enabled && held.users + held.groups + held.members > 0).then_some(held)
-}
-
-/// The domains of standing verdicts that a manual run has to name (rule 2.6).
-///
-/// # Errors
-/// The store's.
-pub async fn foreign_domains(store: &impl Store, tenant: &directory::TenantId) -> Result<BTreeSet<String>, Fault> {
-    let mut domains = BTreeSet::new();
-    for (_, item) in crate::links::everything(store, keys::all(Table::Control, keys::standing_pk(tenant))).await? {
-        if let Standing::Skipped(skipped) = read("a standing verdict", item)?
-            && skipped.reason == SkipReason::DomainNotRegistered
-        {
-            domains.extend(skipped.domain.filter(|domain| !domain.is_microsofts()).map(|domain| domain.to_string()));
-        }
-    }
-    Ok(domains)
 }
 
 /// Addresses that no run touches.

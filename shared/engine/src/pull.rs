@@ -19,6 +19,7 @@ use crate::{
     links,
     ports::{Change, Clock, Connection, Graph, GraphPage, Item, Key, Next, NoPage, Store, Table, Write},
     records::{Claimants, Cursor, Link, MirrorRow, Run, Warning, Work, everybody_attribute, read, write},
+    standing,
 };
 
 /// What became of reading a collection.
@@ -75,6 +76,7 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
         let key = keys::cursor(&lease.tenant, kind);
         let select = select(kind);
         if cursor.connection != self.connection {
+            standing::forget(store, lease, kind).await?;
             cursor = Cursor { connection: self.connection, first_round: cursor.round + 1, ..begin_full(&cursor) };
         } else if cursor.select != select
             || std::mem::take(&mut run.full[kind])

@@ -24,7 +24,7 @@ use crate::{
         Action, Billable, Counts, Cursor, Phase, Run, RunCounts, RunState, Schedule, Status, Tally, Tenant, Warning,
         read, write,
     },
-    schedule,
+    schedule, standing,
 };
 
 /// What a run is asked for.
@@ -384,7 +384,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             }
             if run.action == Action::Preview {
                 let mut foreign = std::mem::take(&mut run.foreign);
-                foreign.extend(plan::foreign_domains(self.store, tenant).await?);
+                foreign.extend(standing::foreign_domains(self.store, tenant).await?);
                 if !foreign.is_empty() {
                     run.error = Some(foreign_failure(&foreign));
                     return Ok(Worked::Done);

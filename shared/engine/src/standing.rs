@@ -1,0 +1,94 @@
+//! Standing verdicts: who is not as Entra has it, and why. Kept with their totals, so that every run and report can
+//! count them without looking.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use directory::{Kind, ObjectId, SkipReason, TenantId};
+
+use crate::{
+    keys,
+    lease::{Lease, Stop, delete},
+    links::everything,
+    plan::add_totals,
+    ports::{Change, Fault, Key, Store, Table, Write},
+    records::{Counts, Standing, read, write},
+};
+
+/// What a run has found: the verdict of each object, or none where nothing stands against it.
+pub type Found = BTreeMap<(Kind, ObjectId), Option<Standing>>;
+
+/// Keep the verdicts that a run has found. Answers which of those who are `changing` failed before: that verdict stands
+/// until they succeed.
+///
+/// # Errors
+/// [`Stop`].
+pub async fn keep(
+    store: &impl Store,
+    lease: &Lease,
+    found: Found,
+    changing: &BTreeSet<(Kind, ObjectId)>,
+) -> Result<BTreeSet<(Kind, ObjectId)>, Stop> {
+    let found: Vec<_> = found.into_iter().collect();
+    let keys: Vec<Key> = found.iter().map(|((kind, id), _)| keys::standing(&lease.tenant, *kind, id)).collect();
+    let mut changes = Vec::new();
+    let mut waiting = BTreeSet::new();
+    for ((name, after), (key, item)) in found.into_iter().zip(keys.iter().zip(store.get(&keys).await?)) {
+        let before: Option<Standing> = item.map(|item| read("a standing verdict", item)).transpose()?;
+        let waits = matches!(before, Some(Standing::Waiting(_))) && changing.contains(&name);
+        if before != after && !waits {
+            let mut totals = Counts::of_standing(name.0, after.as_ref());
+            totals.add(Counts::of_standing(name.0, before.as_ref()), -1);
+            let change = after.map_or(Change::Delete, |standing| Change::Put(write(&standing)));
+            changes.push((Write { key: key.clone(), change, only_if: Vec::new() }, totals));
+        }
+        if waits {
+            waiting.insert(name);
+        }
+    }
+    commit(store, lease, &changes).await?;
+    Ok(waiting)
+}
+
+/// Forget every verdict on objects of a kind: another directory is connected, and they were of the one before.
+///
+/// # Errors
+/// [`Stop`].
+pub async fn forget(store: &impl Store, lease: &Lease, kind: Kind) -> Result<(), Stop> {
+    let mut changes = Vec::new();
+    for (sk, item) in everything(store, keys::standings(&lease.tenant, kind)).await? {
+        let standing: Standing = read("a standing verdict", item)?;
+        let mut totals = Counts::default();
+        totals.add(Counts::of_standing(kind, Some(&standing)), -1);
+        let key = Key { table: Table::Control, pk: keys::standing_pk(&lease.tenant), sk };
+        changes.push((delete(key), totals));
+    }
+    commit(store, lease, &changes).await
+}
+
+/// Writes and what they do to the totals, as many at once as fit.
+async fn commit(store: &impl Store, lease: &Lease, changes: &[(Write, Counts)]) -> Result<(), Stop> {
+    for part in changes.chunks(Lease::ROOM - 1) {
+        let mut writes: Vec<Write> = part.iter().map(|(write, _)| write.clone()).collect();
+        let mut totals = Counts::default();
+        part.iter().for_each(|(_, counts)| totals.add(*counts, 1));
+        writes.extend(add_totals(&lease.tenant, &totals));
+        lease.commit(store, writes).await?;
+    }
+    Ok(())
+}
+
+/// The domains that keep people out and that a manual run has to name (rule 2.6).
+///
+/// # Errors
+/// The store's.
+pub async fn foreign_domains(store: &impl Store, tenant: &TenantId) -> Result<BTreeSet<String>, Fault> {
+    let mut domains = BTreeSet::new();
+    for (_, item) in everything(store, keys::all(Table::Control, keys::standing_pk(tenant))).await? {
+        if let Standing::Skipped(skipped) = read("a standing verdict", item)?
+            && skipped.reason == SkipReason::DomainNotRegistered
+        {
+            domains.extend(skipped.domain.filter(|domain| !domain.is_microsofts()).map(|domain| domain.to_string()));
+        }
+    }
+    Ok(domains)
+}
