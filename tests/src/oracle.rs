@@ -71,7 +71,8 @@ impl Oracle<'_> {
         for (id, properties) in self.live(Kind::User) {
             let here = view.users.get(id);
             let wanted = self.user(id, properties);
-            if claims(properties).iter().any(|address| kept.contains(address)) {
+            let exempt = here.is_some_and(|here| self.is_exempt(&here.addresses));
+            if exempt || claims(properties).iter().any(|address| kept.contains(address)) {
                 continue;
             }
             match wanted {
@@ -93,7 +94,8 @@ impl Oracle<'_> {
             }
         }
         for (id, properties) in self.live(Kind::Group) {
-            if claims(properties).iter().any(|address| kept.contains(address)) {
+            let exempt = view.groups.get(id).is_some_and(|here| self.is_exempt(&here.addresses));
+            if exempt || claims(properties).iter().any(|address| kept.contains(address)) {
                 continue;
             }
             if let Want::Here(group) = self.group(id, properties) {
@@ -111,7 +113,7 @@ impl Oracle<'_> {
         }
         for (id, user) in &view.users {
             let gone = self.entra.things.get(id).is_none_or(|thing| thing.life() != Life::Live);
-            let exempt = user.addresses.all().any(|address| self.exempt.contains(address)) || self.lists_exempt(id);
+            let exempt = self.is_exempt(&user.addresses) || self.lists_exempt(id);
             if gone && !exempt && user.deleted_at.is_none() && user.managed_by == ManagedBy::Sync {
                 wrong.push(format!("user {id} is gone in Entra, and still here"));
             }
@@ -121,7 +123,7 @@ impl Oracle<'_> {
         }
         for (id, group) in &view.groups {
             let gone = self.entra.things.get(id).is_none_or(|thing| thing.life() != Life::Live);
-            let exempt = group.addresses.all().any(|address| self.exempt.contains(address)) || self.lists_exempt(id);
+            let exempt = self.is_exempt(&group.addresses) || self.lists_exempt(id);
             if gone && !exempt && group.deleted_at.is_none() && group.managed_by == ManagedBy::Sync {
                 wrong.push(format!("group {id} is gone in Entra, and still here"));
             }
@@ -149,6 +151,10 @@ impl Oracle<'_> {
         let things =
             self.entra.things.iter().filter(move |(_, thing)| thing.kind == kind && thing.life() == Life::Live);
         things.filter_map(|(id, thing)| thing.history.last().map(|(_, _, properties)| (id, properties)))
+    }
+
+    fn is_exempt(&self, addresses: &Addresses) -> bool {
+        addresses.all().any(|address| self.exempt.contains(address))
     }
 
     fn lists_exempt(&self, id: &ObjectId) -> bool {

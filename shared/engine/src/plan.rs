@@ -247,6 +247,12 @@ impl<S: Store> Planner<'_, S> {
                 }
                 self.verdict(run, batch, name, verdict, &mut changes);
             }
+            // A group that shares an address with a user draws it in once more in its own turn, after the users'.
+            let names: Vec<_> =
+                unit.iter().filter_map(|c| c.entra.as_ref()).map(|(id, e, _)| (e.kind(), id.clone())).collect();
+            if names.len() > 1 {
+                run.ahead.extend(names);
+            }
             if !changes.is_empty() {
                 let own: BTreeSet<Local> = changes.iter().map(|p| (p.change.object, p.local.clone())).collect();
                 let locals = unit.iter().filter_map(|c| c.held.as_ref()).map(|held| (held.kind(), held.id().clone()));

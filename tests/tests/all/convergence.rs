@@ -98,4 +98,34 @@ proptest! {
         sliced.calls_per_invocation(None);
         sliced.assert_settled();
     }
+
+    #[test]
+    fn settings_and_exemptions_change_on_the_way(
+        rounds in prop::collection::vec((ops::ops(8), ops::settings(), any::<bool>(), any::<bool>(), prop::option::of(0..6_u8)), 2..6),
+    ) {
+        let world = World::new();
+        let mut exempt = BTreeSet::new();
+        for (changes, settings, users, groups, exempted) in rounds {
+            changes.iter().for_each(|change| change.make(&world.entra));
+            world.set(settings);
+            world.set(json!({"sync_active_users": users, "sync_distribution_groups": groups}));
+            if let Some(number) = exempted {
+                let address = Address::parse(&format!("p{number}@contoso.com")).unwrap();
+                if exempt.remove(&address) {
+                    world.unexempt(address.as_str());
+                } else {
+                    world.exempt(address.as_str());
+                    exempt.insert(address);
+                }
+            }
+            world.sync();
+            check_oracle(&world, &exempt);
+        }
+        world.assert_settled();
+        world.set(json!({"sync_active_users": true, "sync_distribution_groups": true}));
+        exempt.iter().for_each(|address| world.unexempt(address.as_str()));
+        world.sync();
+        check_oracle(&world, &BTreeSet::new());
+        world.assert_settled();
+    }
 }

@@ -146,7 +146,7 @@ fn r3_6_addresses_move_in_one_run() {
     world.sync_twice();
     entra.swap(&ann, &bob);
     entra.swap(&cy, &list);
-    world.sync_twice();
+    assert_eq!(count(&world.sync_twice(), "updating"), (3, 1), "each once, users and groups");
     shows(
         &world,
         "ann: bob@contoso.com, The ann
