@@ -32,3 +32,4 @@ pub mod run;
 pub mod schedule;
 pub mod standing;
 pub mod tenants;
+pub mod worklist;

@@ -3,15 +3,16 @@
 //! Nothing here touches a user or group. What needs no change is noted as a standing verdict: who is not imported and
 //! why, and what is not enabled. Parts of the plan and the position in the worklist move in one commit.
 
+mod brake;
+mod membership;
+mod verdict;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use directory::{
-    Address, Brake, Category, Held, Kind, ObjectId, Planned, Removal, Rules, Settings, Verdict, settle::Local, unit,
-};
-use serde_json::json;
+use directory::{Address, Held, Kind, ObjectId, Planned, Removal, Rules, Verdict, settle::Local, unit};
 
 use crate::{
     chunk, keys,
@@ -20,9 +21,11 @@ use crate::{
     load::Loader,
     members::{self, Memberships},
     ports::{Change, Clock, Fault, Item, Key, Range, Store, Table, Write},
-    records::{Counts, Entry, HeldBack, MirrorRow, Phase, Run, Standing, Work, write},
+    records::{Counts, Entry, MirrorRow, Phase, Run, Work, write},
     standing,
 };
+
+pub use self::brake::brake;
 
 /// So many objects are evaluated at a time.
 const BATCH: usize = 100;
@@ -264,173 +267,6 @@ impl<S: Store> Planner<'_, S> {
         Ok(groups)
     }
 
-    /// Put a verdict where it belongs.
-    fn verdict(
-        &self,
-        run: &mut Run,
-        batch: &mut Batch,
-        name: (Kind, ObjectId),
-        verdict: Verdict,
-        changes: &mut Vec<Planned>,
-    ) {
-        let kind = name.0;
-        let standing = match verdict {
-            Verdict::Settled => None,
-            Verdict::Dormant(until) => {
-                if self.saved {
-                    let work = Work::found(&run.run, false);
-                    batch.other.push(put(keys::alarm(self.loader.tenant, until, kind, &name.1), write(&work)));
-                }
-                None
-            }
-            Verdict::Postponed => {
-                if self.saved {
-                    let work = Work::left(&run.run, false);
-                    batch.other.push(note(keys::work(self.loader.tenant, kind, &name.1), &work));
-                }
-                return;
-            }
-            Verdict::Skipped(skipped) => {
-                if let Some(domain) = skipped.domain.as_ref().filter(|domain| !domain.is_microsofts()) {
-                    run.foreign.insert(domain.to_string());
-                }
-                if !self.saved {
-                    run.tally.skipped[kind] += 1;
-                    batch.entries.push(Entry::Skipped(skipped));
-                    return;
-                }
-                Some(Standing::Skipped(skipped))
-            }
-            Verdict::NotEnabled(planned) => {
-                if !self.saved {
-                    run.tally.not_enabled[kind] += 1;
-                    batch.entries.push(Entry::NotEnabled(Box::new(planned.change)));
-                    return;
-                }
-                Some(Standing::NotEnabled(Box::new(planned.change)))
-            }
-            Verdict::Change(planned) => {
-                count(run, &planned);
-                changes.push(*planned);
-                // A failure is remembered until the object succeeds; what was skipped is so no longer.
-                batch.changing.insert(name.clone());
-                batch.standing.insert(name, None);
-                return;
-            }
-            Verdict::Failed(planned) => {
-                changes.push(*planned);
-                return;
-            }
-        };
-        batch.standing.insert(name, standing);
-    }
-
-    /// What changes among the members of a group, in the wake of its own verdict.
-    async fn members_of(
-        &self,
-        run: &mut Run,
-        batch: &mut Batch,
-        id: &ObjectId,
-        evaluated: Option<&(Verdict, Option<Held>)>,
-        which: &Memberships,
-        cache: &mut members::Cache,
-    ) -> Result<(), Stop> {
-        let Some((verdict, held)) = evaluated else { return Ok(()) };
-        let held = held.as_ref();
-        let here = held.is_some_and(|held| held.deleted_at().is_none() && held.entra_id() == Some(id));
-        let (planned, which) = match verdict {
-            Verdict::Change(planned) if planned.change.category == Category::Adding => {
-                (Some(planned), &Memberships::All)
-            }
-            Verdict::Change(planned)
-                if planned.change.fields.contains_key("entra_id")
-                    || planned.change.fields.contains_key("managed_by") =>
-            {
-                (Some(planned), &Memberships::All)
-            }
-            Verdict::Change(planned) if planned.change.category == Category::Updating => {
-                let back = planned.change.fields.contains_key("deleted_at");
-                (Some(planned), if back { &Memberships::All } else { which })
-            }
-            Verdict::Settled if here => (None, which),
-            Verdict::NotEnabled(planned) if here && planned.change.fields.keys().all(|field| field != "deleted_at") => {
-                (None, which)
-            }
-            _ => return Ok(()),
-        };
-        let local = held.map_or_else(|| planned.map_or(id, |planned| &planned.local), Held::id).clone();
-        let difference = members::difference(&self.loader, &self.rules, id, &local, which, cache).await?;
-        if difference.join.is_empty() && difference.leave.is_empty() {
-            return Ok(());
-        }
-        let before = match held {
-            Some(Held::Group(group)) => group.member_count,
-            _ => 0,
-        };
-        let after = before + difference.join.len() as u64 - (difference.leave.len() as u64).min(before);
-        let empties = before > u64::from(self.rules.settings.brake.members_min) && after == 0;
-        let members = directory::Field { from: json!(before), to: json!(after) };
-        let note = format!("{} join, {} leave", difference.join.len(), difference.leave.len());
-        let digest =
-            blake3::hash(format!("{:?}{:?}", difference.join, difference.leave).as_bytes()).to_hex().to_string();
-        let own = batch.entries.iter_mut().rev().find_map(|entry| match entry {
-            Entry::Unit { changes, empties, .. } => {
-                let planned =
-                    changes.iter_mut().find(|p| p.change.object == Kind::Group && p.change.object_id == *id)?;
-                Some((&mut planned.change, empties))
-            }
-            _ => None,
-        });
-        let change_id = if let Some((change, unit_empties)) = own {
-            change.fields.insert("members".to_owned(), members);
-            change.notes.push(note);
-            change.seal(&digest);
-            *unit_empties = empties;
-            change.id.clone()
-        } else if let Some(planned) = planned {
-            planned.change.id.clone()
-        } else {
-            let Some(held) = held else { return Ok(()) };
-            let mut planned = members::change(held, id, members, note);
-            planned.change.seal(&digest);
-            if !self.rules.settings.update_groups {
-                planned.change.category = Category::NotEnabled;
-                planned.change.selected = false;
-                planned.change.why += "; update_groups is off";
-                planned.change.seal(&digest);
-                let mut none = Vec::new();
-                self.verdict(run, batch, (Kind::Group, id.clone()), Verdict::NotEnabled(Box::new(planned)), &mut none);
-                return Ok(());
-            }
-            let change_id = planned.change.id.clone();
-            count(run, &planned);
-            batch.weight += 1;
-            batch.entries.push(Entry::Unit {
-                changes: vec![planned],
-                bystanders: Vec::new(),
-                empties,
-                waiting: Vec::new(),
-            });
-            change_id
-        };
-        run.tally.empties += u64::from(empties);
-        let (mut join, mut leave) = (difference.join.into_iter().peekable(), difference.leave.into_iter().peekable());
-        while join.peek().is_some() || leave.peek().is_some() {
-            let join: Vec<_> = join.by_ref().take(chunk::MOST_MEMBERS).collect();
-            let leave: Vec<_> = leave.by_ref().take(chunk::MOST_MEMBERS - join.len()).collect();
-            batch.weight += 1 + (join.len() + leave.len()) / chunk::MEMBERS_PER_ENTRY;
-            batch.entries.push(Entry::Members {
-                change: change_id.clone(),
-                group: id.clone(),
-                local: local.clone(),
-                join,
-                leave,
-                empties,
-            });
-        }
-        Ok(())
-    }
-
     /// Store the batch: standing verdicts first, then the part of the plan together with the position.
     async fn flush(&self, run: &mut Run, batch: &mut Batch) -> Result<(), Stop> {
         let Batch { mut entries, standing, changing, other, .. } = std::mem::take(batch);
@@ -482,44 +318,11 @@ pub fn add_totals(tenant: &directory::TenantId, totals: &Counts) -> Option<Write
     })
 }
 
-/// Count a change for the run and for the brake.
-fn count(run: &mut Run, planned: &Planned) {
-    let kind = planned.change.object;
-    let counter = match planned.change.category {
-        Category::Adding => &mut run.counts.adding,
-        Category::Updating => &mut run.counts.updating,
-        Category::Disabling => &mut run.counts.disabling,
-        Category::Deleting => &mut run.counts.deleting,
-        Category::NotEnabled => &mut run.counts.not_enabled,
-    };
-    counter[kind] += 1;
-    run.tally.brakes[kind] += u64::from(planned.brakes);
-    run.tally.seats += i64::from(planned.seats);
-}
-
 fn next_kind(kind: Kind) -> Phase {
     match kind {
         Kind::User => Phase::Plan { kind: Kind::Group, shard: None, after: None },
         Kind::Group => Phase::Apply { chunk: 0 },
     }
-}
-
-/// The verdict of the brake on a plan (rule 4.8): what it holds, or nothing.
-pub fn brake(settings: &Settings, run: &Run, counts: &Counts) -> Option<HeldBack> {
-    let Brake { enabled, users_percent, users_min, groups_percent, groups_min, members_min } = &settings.brake;
-    let limit = |percent: u8, least: u32, of: i64| {
-        u64::from(least).max(u64::try_from(of).unwrap_or_default() * u64::from(percent) / 100)
-    };
-    let users = limit(users_percent.0, *users_min, counts.active_users);
-    let groups = limit(groups_percent.0, *groups_min, counts.active_groups);
-    let over = |number: u64, limit: u64| if number > limit { number } else { 0 };
-    let held = HeldBack {
-        users: over(run.tally.brakes[Kind::User], users),
-        groups: over(run.tally.brakes[Kind::Group], groups),
-        members: run.tally.empties,
-        limits: json!({"users": users, "groups": groups, "members": members_min}),
-    };
-    (*enabled && held.users + held.groups + held.members > 0).then_some(held)
 }
 
 /// Addresses that no run touches.
@@ -530,27 +333,4 @@ pub async fn exemptions(store: &impl Store, tenant: &directory::TenantId) -> Res
     let range = keys::starting(Table::Control, keys::tenant_pk(tenant), "EX#");
     let items = crate::links::everything(store, range).await?;
     Ok(items.iter().filter_map(|(sk, _)| Address::parse(sk.strip_prefix("EX#")?).ok()).collect())
-}
-
-/// Turn alarms that are due into work.
-///
-/// # Errors
-/// [`Stop`].
-pub async fn ring(store: &impl Store, lease: &Lease, now: jiff::Timestamp) -> Result<(), Stop> {
-    let range = Range {
-        from: "9#".to_owned(),
-        to: format!("9#{now:.0}~"),
-        ..keys::all(Table::Control, keys::work_pk(&lease.tenant))
-    };
-    let mut writes: BTreeMap<Key, Write> = BTreeMap::new();
-    for (sk, _) in crate::links::everything(store, range).await? {
-        if let Some((kind, id)) = keys::read_alarm(&sk) {
-            let key = keys::work(&lease.tenant, kind, &id);
-            writes.insert(key.clone(), note(key, &Work::found(&lease.run, false)));
-        }
-        let key = Key { table: Table::Control, pk: keys::work_pk(&lease.tenant), sk };
-        writes.insert(key.clone(), delete(key));
-    }
-    // Work sorts before alarms: an alarm goes only once its work is there.
-    lease.commit_in_order(store, writes.into_values().collect()).await
 }

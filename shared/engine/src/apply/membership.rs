@@ -1,0 +1,74 @@
+//! Carrying out the membership changes of a group.
+
+use directory::{Held, Kind, ObjectId, settle::Local};
+use serde_json::json;
+
+use super::Applier;
+use crate::{
+    keys,
+    lease::{Lease, Stop, delete, put},
+    links, members,
+    ports::{Change, Condition, Item, Key, Store, Write},
+    records::{ChunkProgress, Entry},
+};
+
+impl<S: Store> Applier<'_, S> {
+    /// Carry out a part of the membership changes of a group: whoever is here joins, whoever is no member leaves.
+    pub(super) async fn members(&self, entry: &Entry, progress: &ChunkProgress) -> Result<(), Stop> {
+        let Entry::Members { change, group, local, join, leave, empties } = entry else { return Ok(()) };
+        let tenant = self.loader.tenant;
+        // A release lets those go who were deleted with it; whoever is to join has joined already, or left again since.
+        let join: &[ObjectId] = if self.selection.releasing && !*empties { &[] } else { join };
+        let held_back = *empties && self.selection.held.as_ref().is_some_and(|held| held.members > 0);
+        let left = progress.exceptions.contains_key(change) || self.selection.unchecked.contains(change) || held_back;
+        let group_row = self.store.get(&[keys::object(tenant, Kind::Group, local)]).await?.pop().flatten();
+        let group_row = group_row.map(|item| crate::load::read_held(Kind::Group, item)).transpose()?;
+        let here = group_row.is_some_and(|held| held.deleted_at().is_none() && held.entra_id() == Some(group));
+        if left || !here {
+            return Ok(());
+        }
+        let mut writes: Vec<(Write, i64)> = Vec::new();
+        let joining: Vec<ObjectId> = {
+            let known = members::users_of(&self.loader, join).await?;
+            known
+                .into_iter()
+                .filter_map(|(_, _, local, held)| held.filter(directory::User::is_member_material).map(|_| local))
+                .collect()
+        };
+        let keys: Vec<Key> = joining.iter().map(|user| keys::member(tenant, local, user)).collect();
+        for (key, item) in keys.iter().zip(self.store.get(&keys).await?) {
+            if item.is_none() {
+                writes.push((put(key.clone(), Item::from_iter([("since".to_owned(), json!(self.rules.now))])), 1));
+            }
+        }
+        let keys: Vec<Key> = leave.iter().map(|user| keys::member(tenant, local, user)).collect();
+        let locals: Vec<Local> = leave.iter().map(|user| (Kind::User, user.clone())).collect();
+        let held = self.loader.held(&locals).await?;
+        for ((key, item), held) in keys.iter().zip(self.store.get(&keys).await?).zip(held) {
+            if item.is_none() {
+                continue;
+            }
+            let stays = match held {
+                Some(Held::User(user)) if user.is_member_material() => match &user.entra_id {
+                    Some(id) => links::ancestors(self.store, tenant, id).await?.contains(group),
+                    None => false,
+                },
+                _ => false,
+            };
+            if !stays {
+                writes.push((delete(key.clone()), -1));
+            }
+        }
+        for part in writes.chunks(Lease::ROOM - 1) {
+            let total: i64 = part.iter().map(|(_, number)| number).sum();
+            let mut writes: Vec<Write> = part.iter().map(|(write, _)| write.clone()).collect();
+            writes.push(Write {
+                key: keys::object(tenant, Kind::Group, local),
+                change: Change::Set { set: Item::new(), add: vec![("member_count", total)] },
+                only_if: vec![Condition::Exists],
+            });
+            self.lease.commit(self.store, writes).await?;
+        }
+        Ok(())
+    }
+}

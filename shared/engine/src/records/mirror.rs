@@ -1,0 +1,126 @@
+//! What Entra last said, how far it was read, and who owns an address.
+
+use std::collections::BTreeSet;
+
+use directory::{Entra, EntraGroup, EntraUser, Kind, MemberKind, ObjectId, Removal};
+use serde::{Deserialize, Serialize};
+
+use super::{read, write};
+use crate::ports::{Fault, Item};
+
+/// How far the reading of a collection has come.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cursor {
+    /// The connection that it belongs to.
+    pub connection: u32,
+    /// The number of the last full round.
+    pub round: u64,
+    /// The first round of this connection: rows of the mirror from before belong to another directory.
+    pub first_round: u64,
+    /// Whether a full round is under way.
+    pub full: bool,
+    /// The next page of the round under way.
+    pub page: Option<String>,
+    /// Where the next round starts.
+    pub delta: Option<String>,
+    /// What was selected; another selection needs a full round.
+    pub select: String,
+    /// Pages of the round under way.
+    pub pages: u64,
+    /// Objects seen in the full round under way.
+    pub seen: u64,
+    /// A hash of the last page, to notice a round that goes in circles.
+    pub last_page: String,
+    /// The full round named an object by something that is no id, so that nobody can be taken for unseen.
+    pub nameless: bool,
+    /// The full round is read, and its unseen objects are to be marked as gone.
+    pub sweep: bool,
+}
+
+/// A row of the mirror.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Mirrored<E> {
+    /// The full round in which it was last seen.
+    pub round: u64,
+    /// Whether and how it is gone.
+    #[serde(default)]
+    pub removed: Option<Removal>,
+    /// Our id, where it is not Entra's.
+    #[serde(default)]
+    pub local: Option<ObjectId>,
+    /// What Entra told.
+    pub entra: E,
+}
+
+/// A row of the mirror of users.
+pub type MirroredUser = Mirrored<EntraUser>;
+
+/// A row of the mirror of groups.
+pub type MirroredGroup = Mirrored<EntraGroup>;
+
+/// A row of the mirror of either kind.
+#[derive(Debug, Clone)]
+pub struct MirrorRow {
+    /// The full round in which it was last seen.
+    pub round: u64,
+    /// Whether and how it is gone.
+    pub removed: Option<Removal>,
+    /// Our id, where it is not Entra's.
+    pub local: Option<ObjectId>,
+    /// What Entra told.
+    pub entra: Entra,
+}
+
+impl MirrorRow {
+    /// Read a row.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn read(kind: Kind, item: Item) -> Result<Self, Fault> {
+        Ok(match kind {
+            Kind::User => {
+                let Mirrored { round, removed, local, entra } = read::<MirroredUser>("a row of the mirror", item)?;
+                Self { round, removed, local, entra: Entra::User(entra) }
+            }
+            Kind::Group => {
+                let Mirrored { round, removed, local, entra } = read::<MirroredGroup>("a row of the mirror", item)?;
+                Self { round, removed, local, entra: Entra::Group(entra) }
+            }
+        })
+    }
+
+    /// Write a row.
+    pub fn write(&self) -> Item {
+        let Self { round, removed, local, entra } = self.clone();
+        match entra {
+            Entra::User(entra) => write(&Mirrored { round, removed, local, entra }),
+            Entra::Group(entra) => write(&Mirrored { round, removed, local, entra }),
+        }
+    }
+}
+
+/// A direct membership in the mirror.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// What the member is.
+    pub kind: MemberKind,
+    /// The full round in which it was last seen.
+    pub round: u64,
+}
+
+/// Which objects of Entra list an address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimants {
+    /// Kind and Entra's object id.
+    pub claimants: BTreeSet<(Kind, ObjectId)>,
+}
+
+/// The owner of an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// User or group.
+    pub kind: Kind,
+    /// Our id.
+    pub owner: ObjectId,
+}

@@ -1,0 +1,57 @@
+//! The parts of a stored plan, and how far each was carried out.
+
+use std::collections::BTreeMap;
+
+use directory::{Change, ObjectId, Outcome, Planned, Skipped, settle::Local};
+use serde::{Deserialize, Serialize};
+
+/// An entry of a stored plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// A unit: changes that belong together, and the objects that may lose an address to them.
+    Unit {
+        /// The changes.
+        changes: Vec<Planned>,
+        /// Everybody else of the unit who is here.
+        bystanders: Vec<Local>,
+        /// For a change of a group: whether it would empty the group (rule 4.8).
+        #[serde(default)]
+        empties: bool,
+        /// Those that failed before, by Entra's id: their standing verdict goes when they succeed.
+        #[serde(default)]
+        waiting: Vec<ObjectId>,
+    },
+    /// Left alone, under settings of this run only: other runs have it as a standing verdict.
+    Skipped(Skipped),
+    /// Not enabled, under settings of this run only.
+    NotEnabled(Box<Change>),
+    /// A part of the membership changes that belong to the change of a group.
+    Members {
+        /// The change.
+        change: String,
+        /// Entra's id of the group.
+        group: ObjectId,
+        /// Our id of the group.
+        local: ObjectId,
+        /// Users who become members, by Entra's id.
+        join: Vec<ObjectId>,
+        /// Users who leave, by our id.
+        leave: Vec<ObjectId>,
+        /// Whether it belongs to a change that would empty the group.
+        #[serde(default)]
+        empties: bool,
+    },
+}
+
+/// How far a chunk was carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChunkProgress {
+    /// Entries done.
+    pub through: usize,
+    /// What became of changes that were not simply applied, and why.
+    pub exceptions: BTreeMap<String, (Outcome, Option<String>)>,
+    /// Entries of which the held changes were released.
+    pub released: usize,
+}

@@ -1,0 +1,195 @@
+//! A run, from its start to 90 days after its end.
+
+use std::collections::BTreeSet;
+
+use directory::{Failure, Kind, ObjectId, PerKind, RunId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ports::Requests;
+
+/// How many of each kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the names are the interface")]
+pub struct RunCounts {
+    pub adding: PerKind<u64>,
+    pub updating: PerKind<u64>,
+    pub disabling: PerKind<u64>,
+    pub deleting: PerKind<u64>,
+    pub skipped: PerKind<u64>,
+    pub not_enabled: PerKind<u64>,
+    pub failed: PerKind<u64>,
+    pub stale: PerKind<u64>,
+}
+
+/// What the brake holds (rule 4.8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBack {
+    /// Users that would be disabled or deleted.
+    pub users: u64,
+    /// Groups that would be deleted.
+    pub groups: u64,
+    /// Groups that would be emptied.
+    pub members: u64,
+    /// The limits that were in force.
+    pub limits: Value,
+}
+
+/// Billable users before and after, and the limit (rule 5.5).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the interface")]
+pub struct Billable {
+    pub before: i64,
+    pub after: i64,
+    pub seats: Option<u32>,
+}
+
+/// Something to say that is not an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Stable, for programs.
+    pub code: String,
+    /// The sentence.
+    pub message: String,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// A preview: the plan is stored, and nothing was changed.
+    Planned,
+    /// Done.
+    Applied,
+    /// Done, but for what the brake holds.
+    Held,
+    /// It could not do its work.
+    Failed,
+    /// It goes on by itself.
+    Continuing,
+}
+
+/// What a run was asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Plan and apply.
+    Sync,
+    /// Plan only.
+    Preview,
+    /// Carry out a stored plan.
+    Apply,
+    /// Carry out what another run held.
+    Release,
+}
+
+/// What a run does next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "phase")]
+pub enum Phase {
+    /// Read Entra.
+    #[default]
+    Pull,
+    /// Evaluate the worklist, or everybody.
+    Plan {
+        /// Which kind.
+        kind: Kind,
+        /// The digit of the key range, where everybody is evaluated.
+        shard: Option<char>,
+        /// Go on behind this sort key.
+        after: Option<String>,
+    },
+    /// Carry out the plan from this chunk on.
+    Apply {
+        /// Number of the chunk.
+        chunk: u32,
+    },
+    /// Clear what was done from the worklist, and finish.
+    Finish,
+}
+
+/// A run, from its start to 90 days after its end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Run {
+    /// Its name.
+    pub run: RunId,
+    /// `schedule` or `manual`.
+    pub trigger: String,
+    /// What it was asked to do.
+    pub action: Action,
+    /// Who asked.
+    pub by: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(default)]
+    pub finished_at: Option<Timestamp>,
+    /// Requests made to Microsoft.
+    pub requests: Requests,
+    /// By category.
+    pub counts: RunCounts,
+    /// What the brake holds.
+    #[serde(default)]
+    pub held: Option<HeldBack>,
+    /// Before and after.
+    pub billable: Billable,
+    /// What else to say.
+    pub warnings: Vec<Warning>,
+    /// Why it failed.
+    #[serde(default)]
+    pub error: Option<Failure>,
+    /// What it does next.
+    pub phase: Phase,
+    /// Parts of the plan.
+    pub chunks: u32,
+    /// How many invocations worked on it.
+    pub slices: u32,
+    /// Settings for this run only (rule 4.4), laid over the saved ones.
+    #[serde(default)]
+    pub settings: Option<Value>,
+    /// Collections of which a full read was asked for, and has not begun (rule 4.11).
+    pub full: PerKind<bool>,
+    /// Which collections were read in full (rule 4.9).
+    pub complete: PerKind<bool>,
+    /// What the brake looks at, summed up while planning.
+    pub tally: Tally,
+    /// Everybody is evaluated, as asked for up to this number; nothing where only the worklist is.
+    pub everybody: PerKind<Option<u64>>,
+    /// Evaluated ahead of their turn, together with others of their unit.
+    pub ahead: BTreeSet<(Kind, ObjectId)>,
+    /// Unregistered domains that a manual run met (rule 2.6).
+    pub foreign: BTreeSet<String>,
+    /// The worklist held something when the run looked: it is cleared at the end.
+    pub worked: bool,
+    /// The version of the settings that the plan was made under.
+    pub settings_rev: u64,
+    /// When the record is removed, in epoch seconds.
+    pub ttl: i64,
+}
+
+impl Run {
+    /// Whether there is nobody to evaluate and no plan to carry out.
+    pub fn is_idle(&self) -> bool {
+        !self.worked && self.chunks == 0 && self.everybody == PerKind::default()
+    }
+}
+
+/// What a plan amounts to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tally {
+    /// Users that would be disabled or deleted, and groups that would be deleted.
+    pub brakes: PerKind<u64>,
+    /// Groups that would be emptied.
+    pub empties: u64,
+    /// Billable users more or fewer.
+    pub seats: i64,
+    /// Skipped and not enabled under settings of this run only.
+    pub skipped: PerKind<u64>,
+    /// See `skipped`.
+    pub not_enabled: PerKind<u64>,
+}

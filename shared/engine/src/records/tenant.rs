@@ -1,0 +1,143 @@
+//! A tenant, its schedule and lease, its exemptions, and the audit.
+
+use directory::{Address, Failure, Kind, PerKind, RunId, Settings};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A tenant: what people set, and what its connection check said. Only `admin` writes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tenant {
+    /// The settings.
+    pub settings: Settings,
+    /// Goes up with each change.
+    pub rev: u64,
+    /// Goes up when the connection is replaced (rule 1.1).
+    pub connection: u32,
+    /// Green or grey, since when and why (rule 1.6).
+    pub status: Status,
+    /// When the tenant was made.
+    pub created_at: Timestamp,
+    /// Of the credential that is in use.
+    #[serde(default)]
+    pub credential: Option<CredentialFacts>,
+    /// Since when there is no tech contact (rule 4.2).
+    #[serde(default)]
+    pub no_contact_since: Option<Timestamp>,
+}
+
+/// What the last manual check of a connection said (rule 1.6).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Whether it succeeded with the present credential.
+    pub green: bool,
+    /// When it last succeeded.
+    pub verified_at: Option<Timestamp>,
+    /// Why it failed.
+    pub error: Option<Failure>,
+}
+
+/// What is known of a credential without the credential itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialFacts {
+    /// When it was saved.
+    pub saved_at: Timestamp,
+    /// The day on which it expires, as stated at save or assumed.
+    pub expires_on: jiff::civil::Date,
+    /// Where that day comes from.
+    pub source: ExpirySource,
+}
+
+/// Where the day of expiry comes from (rule 6.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpirySource {
+    /// Read from the application in Entra.
+    Entra,
+    /// Stated at save.
+    Stated,
+    /// The day of save plus 24 months.
+    Assumed,
+}
+
+/// The schedule and the lease of a tenant, and what outlives a run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Schedule {
+    /// `S#<h>`; absent for tenants that never run by themselves.
+    pub due_shard: Option<String>,
+    /// Epoch seconds.
+    pub due_at: Option<i64>,
+    /// Who holds the lease.
+    pub owner: Option<String>,
+    /// Until when, in epoch milliseconds.
+    pub lease_until: Option<i64>,
+    /// Goes up with each lease: every write of a run checks it.
+    pub fence: u64,
+    /// The run that holds the lease, or that goes on in the next slice.
+    pub run: Option<RunId>,
+    /// Since when that run goes on.
+    pub since: Option<Timestamp>,
+    /// How often all users were asked to be evaluated (rule 4.10).
+    pub everybody_users: u64,
+    /// How often all groups were.
+    pub everybody_groups: u64,
+    /// Up to which number that was done.
+    pub done: PerKind<u64>,
+    /// The newest preview, or the newest applied run: the only plan that may be applied.
+    pub newest: Option<RunId>,
+    /// The newest run that holds changes (rule 4.8).
+    pub holding: Option<RunId>,
+    /// When a run last succeeded.
+    pub last_success: Option<Timestamp>,
+    /// Why the last run failed; none after a success.
+    pub last_error: Option<Failure>,
+    /// How many runs failed since the last that did not.
+    pub failures: u32,
+}
+
+impl Schedule {
+    /// Up to which number everybody of a kind is to be evaluated, where that is still to be done.
+    pub fn everybody(&self, kind: Kind) -> Option<u64> {
+        let wanted = if kind == Kind::User { self.everybody_users } else { self.everybody_groups };
+        (wanted > self.done[kind]).then_some(wanted)
+    }
+}
+
+/// The attribute of [`Schedule`] that asks for everybody of a kind to be evaluated once more when it is raised.
+pub fn everybody_attribute(kind: Kind) -> &'static str {
+    match kind {
+        Kind::User => "everybody_users",
+        Kind::Group => "everybody_groups",
+    }
+}
+
+/// An exemption.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exemption {
+    /// The address.
+    pub address: Address,
+    /// Since when.
+    pub at: Timestamp,
+    /// Who asked.
+    pub by: String,
+}
+
+/// An entry of the audit: who changed what, when, from what to what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Audit {
+    /// When.
+    pub at: Timestamp,
+    /// Who asked.
+    pub by: String,
+    /// What was done.
+    pub action: String,
+    /// What it was done to.
+    pub what: String,
+    /// Before.
+    #[serde(default)]
+    pub from: Value,
+    /// After.
+    #[serde(default)]
+    pub to: Value,
+}

@@ -1,0 +1,235 @@
+//! The beginning of a run: whether it may, what it goes on with, and the lease.
+
+use std::collections::BTreeSet;
+
+use directory::{Code, Failure, Kind, PerKind, RunId};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::{Request, World, read::per_run};
+use crate::{
+    keys,
+    lease::{Lease, Stop, put},
+    ports::{Change, Clock, Condition, Graph, Item, Queue, Secrets, Store, Write},
+    records::{Action, Billable, Counts, Phase, Run, RunCounts, RunState, Schedule, Tally, Tenant, read, write},
+};
+
+/// How long a plan can be applied (rule 4.6).
+pub(super) const PLAN_HOURS: i64 = 24;
+
+/// How long runs are kept (rule 4.12).
+pub(super) const KEPT_DAYS: i64 = 90;
+
+impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C> {
+    /// Whether somebody else is at work (rule 4.3).
+    pub(super) fn busy(&self, request: &Request, sync: &Schedule) -> Option<Failure> {
+        let now = self.clock.now();
+        let leased = sync.owner.is_some() && sync.lease_until.is_some_and(|until| until >= now.as_millisecond());
+        let goes_on = request.queued && sync.run.is_some() && (request.run.is_none() || request.run == sync.run);
+        let handed_over =
+            sync.owner.is_none() && sync.run.is_some() && sync.due_at.is_some_and(|due| due >= now.as_second());
+        let stale_message = request.queued && request.run.is_some() && request.run != sync.run;
+        let busy = leased || (handed_over && !(goes_on && request.run.is_some())) || stale_message;
+        busy.then(|| busy_failure(sync.run.as_ref(), sync.since))
+    }
+
+    /// The run that this invocation works on: a new one, or the one that goes on.
+    pub(super) async fn prepare(
+        &self,
+        request: &Request,
+        meta: &Tenant,
+        sync: &Schedule,
+        counts: &Counts,
+        writes: &mut Vec<Write>,
+    ) -> Result<Result<Run, Failure>, Stop> {
+        let now = self.clock.now();
+        if let Some(unfinished) = &sync.run {
+            let item = self.store.get(&[keys::run(&request.tenant, unfinished)]).await?.pop().flatten();
+            if let Some(mut run) = item.map(|item| read::<Run>("a run", item)).transpose()? {
+                if request.queued {
+                    if run.phase == Phase::Pull {
+                        // A full round may have ended without the run's having written that down.
+                        for kind in Kind::ALL {
+                            run.everybody[kind] = run.everybody[kind].max(sync.everybody(kind));
+                        }
+                    }
+                    return Ok(Ok(run));
+                }
+                if run.state == RunState::Continuing {
+                    run.state = RunState::Failed;
+                    run.finished_at = Some(now);
+                    run.error = Some(Failure::new(
+                        Code::Unexpected,
+                        "the run was interrupted before it was done",
+                        "nothing: what it had not done is done by the next run",
+                    ));
+                    writes.push(put(keys::run(&request.tenant, unfinished), write(&run)));
+                }
+            }
+        }
+        match request.action {
+            Action::Sync | Action::Preview => {
+                if let Some(patch) = &request.settings
+                    && let Err(failure) = per_run(&meta.settings, patch)
+                {
+                    return Ok(Err(failure));
+                }
+                Ok(Ok(self.begin(request, meta, sync, counts)))
+            }
+            Action::Apply | Action::Release => Ok(self.again(request, sync, writes).await?),
+        }
+    }
+
+    pub(super) fn begin(&self, request: &Request, meta: &Tenant, sync: &Schedule, counts: &Counts) -> Run {
+        let now = self.clock.now();
+        // Settings of this run only look at everybody: what stands was decided under the saved ones.
+        let wants = |kind| sync.everybody(kind).or(request.settings.as_ref().map(|_| sync.done[kind]));
+        Run {
+            run: run_id(now, self.owner),
+            trigger: if request.queued { "schedule" } else { "manual" }.to_owned(),
+            action: request.action,
+            by: request.by.clone(),
+            state: RunState::Continuing,
+            started_at: now,
+            finished_at: None,
+            requests: crate::ports::Requests::default(),
+            counts: RunCounts::default(),
+            held: None,
+            billable: Billable { before: counts.billable, after: counts.billable, seats: meta.settings.seats },
+            warnings: Vec::new(),
+            error: None,
+            phase: Phase::Pull,
+            chunks: 0,
+            slices: 0,
+            settings: request.settings.clone(),
+            full: PerKind { users: request.full, groups: request.full },
+            complete: PerKind::default(),
+            tally: Tally::default(),
+            everybody: PerKind { users: wants(Kind::User), groups: wants(Kind::Group) },
+            ahead: BTreeSet::new(),
+            foreign: BTreeSet::new(),
+            worked: false,
+            settings_rev: meta.rev,
+            ttl: now.as_second() + KEPT_DAYS * 86_400,
+        }
+    }
+
+    /// A stored run of which the plan, or what was held of it, is now to be carried out.
+    pub(super) async fn again(
+        &self,
+        request: &Request,
+        sync: &Schedule,
+        writes: &mut Vec<Write>,
+    ) -> Result<Result<Run, Failure>, Stop> {
+        let Some(id) = &request.run else {
+            return Ok(Err(Failure::invalid("run: expected the run whose plan is meant")));
+        };
+        let item = self.store.get(&[keys::run(&request.tenant, id)]).await?.pop().flatten();
+        let Some(mut run) = item.map(|item| read::<Run>("a run", item)).transpose()? else {
+            return Ok(Err(Failure::not_found(format!("there is no run {id}"))));
+        };
+        let refuse = |code, message: String, other: Option<&RunId>| {
+            let mut failure = Failure::new(code, message, "make a new preview, and apply that one");
+            failure.run = other.map(RunId::to_string);
+            Ok(Err(failure))
+        };
+        if request.action == Action::Apply {
+            let age = self.clock.now().duration_since(run.finished_at.unwrap_or(run.started_at));
+            match run.state {
+                RunState::Planned => (),
+                RunState::Applied | RunState::Held => {
+                    return refuse(Code::Superseded, format!("the plan of run {id} was applied already"), None);
+                }
+                RunState::Failed | RunState::Continuing => {
+                    return refuse(Code::InvalidInput, format!("run {id} has no plan that can be applied"), None);
+                }
+            }
+            if age > SignedDuration::from_hours(PLAN_HOURS) {
+                return refuse(Code::Expired, format!("the plan of run {id} is older than {PLAN_HOURS} hours"), None);
+            }
+            if sync.newest.as_ref() != Some(id) {
+                return refuse(
+                    Code::Superseded,
+                    format!("the plan of run {id} was superseded by a newer run"),
+                    sync.newest.as_ref(),
+                );
+            }
+            let except: Vec<&String> = request.except.iter().collect();
+            for (part, ids) in except.chunks(5000).enumerate() {
+                let item = Item::from_iter([("ids".to_owned(), json!(ids)), ("ttl".to_owned(), json!(run.ttl))]);
+                writes.push(put(keys::unchecked(&request.tenant, id, part), item));
+            }
+        } else {
+            if sync.holding.as_ref() != Some(id) {
+                let newest = sync.holding.as_ref();
+                let message = newest.map_or_else(
+                    || format!("run {id} holds nothing"),
+                    |newest| format!("run {id} is not the newest run that holds changes: that is {newest}"),
+                );
+                return refuse(Code::Superseded, message, newest);
+            }
+            run.held = None;
+        }
+        run.action = request.action;
+        run.by.clone_from(&request.by);
+        run.state = RunState::Continuing;
+        run.finished_at = None;
+        run.phase = Phase::Apply { chunk: 0 };
+        Ok(Ok(run))
+    }
+
+    /// Take the lease, in one commit with the record of the run.
+    pub(super) async fn take(
+        &self,
+        lease: &Lease,
+        sync: &Schedule,
+        run: &Run,
+        mut writes: Vec<Write>,
+    ) -> Result<(), Stop> {
+        let now = self.clock.now();
+        let until = now.as_millisecond()
+            + i64::try_from((self.clock.remaining() + self.grace).as_millis()).unwrap_or(i64::MAX / 2);
+        let set = Item::from_iter([
+            ("owner".to_owned(), json!(lease.owner)),
+            ("lease_until".to_owned(), json!(until)),
+            ("fence".to_owned(), json!(lease.fence)),
+            ("run".to_owned(), json!(lease.run)),
+            ("since".to_owned(), json!(run.started_at)),
+        ]);
+        let owner =
+            sync.owner.as_ref().map_or(Condition::Without("owner"), |owner| Condition::Equals("owner", json!(owner)));
+        let fence =
+            if sync.fence == 0 { Condition::Without("fence") } else { Condition::Equals("fence", json!(sync.fence)) };
+        let lease_write = Write {
+            key: keys::sync(&lease.tenant),
+            change: Change::Set { set, add: Vec::new() },
+            only_if: vec![owner, fence],
+        };
+        writes.insert(0, lease_write);
+        writes.push(put(keys::run(&lease.tenant, &run.run), write(run)));
+        self.store.commit(writes).await.map_err(|err| match err {
+            crate::ports::NotCommitted::Refused(_) => Stop::LeaseLost,
+            crate::ports::NotCommitted::Fault(fault) => Stop::Fault(fault),
+        })
+    }
+}
+
+pub(super) fn busy_failure(run: Option<&RunId>, since: Option<Timestamp>) -> Failure {
+    let message = run.map_or_else(
+        || "another run of this tenant has just started".to_owned(),
+        |run| format!("run {run} of this tenant is at work"),
+    );
+    let mut failure = Failure::new(Code::Busy, message, "wait until it is done, and ask again");
+    failure.run = run.map(RunId::to_string);
+    failure.since = since;
+    failure
+}
+
+/// A run's name: its time, and a number made of the invocation's name.
+pub(super) fn run_id(now: Timestamp, owner: &str) -> RunId {
+    let hash = blake3::hash(owner.as_bytes());
+    let random = hash.as_bytes()[..10].iter().fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    let text = ulid::Ulid::from_parts(milliseconds, random).to_string();
+    RunId::try_from(text).unwrap_or_else(|_| unreachable!("a ULID is 26 capitals and digits"))
+}

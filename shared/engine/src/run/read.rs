@@ -1,0 +1,173 @@
+//! Reading both collections of a directory, and what makes a read short (rules 1.7 and 4.9).
+
+use std::time::Duration;
+
+use directory::{Code, Failure, Kind, PerKind, Settings, TenantId};
+use serde_json::Value;
+
+use super::{Worked, World};
+use crate::{
+    keys,
+    lease::{Lease, Stop},
+    ports::{Clock, Connection, Graph, Meter, Queue, Secrets, Store},
+    pull::{Pulled, Reader},
+    records::{Cursor, Run, Schedule, Tenant, Warning, read},
+};
+
+impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C> {
+    /// Read both collections (rules 1.7 and 4.9).
+    pub(super) async fn pull(
+        &self,
+        lease: &Lease,
+        run: &mut Run,
+        meta: &Tenant,
+        cursors: &mut PerKind<Cursor>,
+        margin: Duration,
+    ) -> Result<Worked, Stop> {
+        let mut who = match self.connection(&lease.tenant, meta, false).await? {
+            Ok(who) => who,
+            Err(failure) => {
+                run.error = Some(failure);
+                return Ok(Worked::Done);
+            }
+        };
+        let mut failures = Vec::new();
+        let mut afresh = false;
+        let mut at = 0;
+        while let Some(kind) = Kind::ALL.get(at).copied() {
+            at += 1;
+            if run.complete[kind] {
+                continue;
+            }
+            let (graph, store, clock) = (self.graph, self.store, self.clock);
+            let reader = Reader { graph, store, clock, lease, who: &who, connection: meta.connection, margin };
+            let pulled = reader.pull(run, &mut cursors[kind], kind).await?;
+            let made = std::mem::take(&mut who.meter).read();
+            run.requests.graph += made.graph;
+            run.requests.sign_in += made.sign_in;
+            match pulled {
+                Pulled::Complete => run.complete[kind] = true,
+                Pulled::CompleteAfresh => {
+                    run.complete[kind] = true;
+                    let item = self.store.get(&[keys::sync(&lease.tenant)]).await?.pop().flatten().unwrap_or_default();
+                    run.everybody[kind] = read::<Schedule>("the schedule", item)?.everybody(kind);
+                }
+                Pulled::Later(pause) => return Ok(Worked::Later(pause)),
+                Pulled::Short(failure) if failure.code.refuses_credential() && !afresh => {
+                    // Somebody may have renewed the secret since it was cached: look once past the cache.
+                    afresh = true;
+                    let before = who.secret;
+                    match self.connection(&lease.tenant, meta, true).await? {
+                        Ok(fresh) if !same_secret(&fresh, &before) => {
+                            who = fresh;
+                            at -= 1;
+                        }
+                        _ => {
+                            run.error = Some(failure);
+                            return Ok(Worked::Done);
+                        }
+                    }
+                }
+                Pulled::Short(failure) if failure.code.refuses_credential() => {
+                    run.error = Some(failure);
+                    return Ok(Worked::Done);
+                }
+                Pulled::Short(failure) => {
+                    tracing::warn!(collection = kind.name(), code = %failure.code.name(), "short read");
+                    failures.push((kind, failure));
+                }
+            }
+        }
+        if !run.complete.users && !run.complete.groups {
+            run.error = failures.into_iter().next().map(|(_, failure)| failure);
+            return Ok(Worked::Done);
+        }
+        for (kind, failure) in failures {
+            run.warnings.push(Warning {
+                code: "short_read".to_owned(),
+                message: format!(
+                    "{}s could not be read in full, so that nothing is deleted: {failure} ({})",
+                    kind.name(),
+                    failure.code.name()
+                ),
+            });
+        }
+        Ok(Worked::Done)
+    }
+
+    /// How to reach the tenant's directory, or what is missing.
+    pub(super) async fn connection(
+        &self,
+        tenant: &TenantId,
+        meta: &Tenant,
+        afresh: bool,
+    ) -> Result<Result<Connection, Failure>, Stop> {
+        let secret =
+            if afresh { self.secrets.secret_afresh(tenant).await? } else { self.secrets.secret(tenant).await? };
+        Ok(connection(tenant, &meta.settings, secret))
+    }
+}
+
+/// How to reach a directory with these settings and this secret, or what is missing.
+///
+/// # Errors
+/// Names the setting that is missing.
+pub fn connection(
+    tenant: &TenantId,
+    settings: &Settings,
+    secret: Option<secrecy::SecretString>,
+) -> Result<Connection, Failure> {
+    let missing = |what: &str| {
+        Failure::new(
+            Code::InvalidInput,
+            format!("the connection of tenant {tenant} is not configured: {what} is missing"),
+            "complete the connection with put_tenant and put_secret",
+        )
+    };
+    let authority = settings.authority().ok_or_else(|| missing("directory_id or primary_domain"))?;
+    let application = settings.application_id.as_ref().ok_or_else(|| missing("application_id"))?;
+    let secret = secret.ok_or_else(|| missing("the secret"))?;
+    Ok(Connection {
+        tenant: tenant.clone(),
+        authority: authority.to_owned(),
+        application_id: application.as_str().to_owned(),
+        cloud: settings.cloud,
+        kind: settings.credential.kind,
+        secret,
+        meter: Meter::default(),
+    })
+}
+
+/// Saved settings with those of one run laid over them: only What and How may differ (rule 4.4).
+///
+/// # Errors
+/// `invalid_input` naming the key.
+pub fn per_run(saved: &Settings, patch: &Value) -> Result<Settings, Failure> {
+    const ALLOWED: [&str; 15] = [
+        "sync_active_users",
+        "sync_distribution_groups",
+        "sync_security_groups",
+        "sync_guests",
+        "add_users",
+        "update_users",
+        "remove_deleted_users",
+        "add_groups",
+        "update_groups",
+        "remove_deleted_groups",
+        "blocked_sign_in",
+        "recovery_days",
+        "brake",
+        "default_user_role_name",
+        "domains",
+    ];
+    let keys = patch.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+    if let Some(key) = keys.into_iter().find(|key| !ALLOWED.contains(key)) {
+        return Err(Failure::invalid(format!("settings.{key}: cannot be set for one run only")));
+    }
+    saved.with(patch)
+}
+
+pub(super) fn same_secret(who: &Connection, before: &secrecy::SecretString) -> bool {
+    use secrecy::ExposeSecret as _;
+    who.secret.expose_secret() == before.expose_secret()
+}
