@@ -294,7 +294,8 @@ pub fn will_be_present(
 ) -> bool {
     let here = held.is_some_and(crate::User::is_member_material);
     let Some((entra, removed)) = entra else { return here };
-    let own = scope::claimed(entra.proxy_addresses.as_deref(), entra.mail.as_deref());
+    let proxies = entra.proxy_addresses.as_deref().filter(|_| removed.is_none());
+    let own = scope::claimed(proxies, entra.mail.as_deref());
     let exempt = own.iter().chain(held.iter().flat_map(|user| user.addresses.all())).any(|a| rules.exempt.contains(a));
     let leaves = rules.deletions && rules.settings.remove_deleted_users && !exempt;
     if removed.is_some() {

@@ -61,7 +61,7 @@ pub async fn touched(store: &impl Store, lease: &Lease, run: &Run) -> Result<BTr
         for entry in chunk::load(store, tenant, &run.run, number).await? {
             let Entry::Unit { changes, .. } = entry else { continue };
             for planned in changes.iter().filter(|planned| planned.change.object == Kind::User) {
-                if planned.change.comes_or_goes() {
+                if planned.change.comes_or_goes() && planned.change.error.is_none() {
                     for group in links::ancestors(store, tenant, &planned.change.object_id).await? {
                         touch(group, Some(&planned.change.object_id));
                     }

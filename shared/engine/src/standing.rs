@@ -7,11 +7,11 @@ use directory::{Kind, ObjectId, SkipReason, TenantId};
 
 use crate::{
     keys,
-    lease::{Lease, Stop, delete},
+    lease::{Lease, Stop, delete, note},
     links::everything,
     plan::add_totals,
     ports::{Change, Fault, Key, Store, Table, Write},
-    records::{Counts, Standing, read, write},
+    records::{Counts, Standing, Work, read, write},
 };
 
 /// What a run has found: the verdict of each object, or none where nothing stands against it.
@@ -38,6 +38,11 @@ pub async fn keep(
         if before != after && !waits {
             let mut totals = Counts::of_standing(name.0, after.as_ref());
             totals.add(Counts::of_standing(name.0, before.as_ref()), -1);
+            if name.0 == Kind::Group && before.is_some() && after.is_none() {
+                // Nobody kept its members meanwhile: all of them are to be looked at, by this run or another.
+                let work = note(keys::work(&lease.tenant, name.0, &name.1), &Work::found(&lease.run, true));
+                changes.push((work, Counts::default()));
+            }
             let change = after.map_or(Change::Delete, |standing| Change::Put(write(&standing)));
             changes.push((Write { key: key.clone(), change, only_if: Vec::new() }, totals));
         }
