@@ -616,3 +616,31 @@ fn runs_in_one_millisecond_keep_their_order() {
     }
     world.assert_settled();
 }
+
+#[test]
+fn r2_14_a_group_that_comes_back_into_scope_gets_its_members_right() {
+    let world = World::new();
+    world.set(json!({"sync_security_groups": true, "recovery_days": 0}));
+    let entra = &world.entra;
+    let [ann, bob] = ["ann", "bob"].map(|name| entra.hire(name));
+    let staff = entra.security("staff");
+    entra.join(&staff, &bob);
+    world.sync_twice();
+    // Its address is on a domain that is not registered: the group is left as it is, though its member goes for good.
+    entra.readdress(&bob, &[]);
+    entra.readdress(&staff, &["SMTP:staff@elsewhere.example"]);
+    world.sync_twice();
+    shows(
+        &world,
+        "ann: ann@contoso.com, The ann
+        staff: -, The staff: [bob]",
+    );
+    entra.bin(&bob);
+    entra.swap(&ann, &staff);
+    world.sync_twice();
+    shows(
+        &world,
+        "ann: -, The ann, inactive
+        staff: ann@contoso.com, The staff: []",
+    );
+}
