@@ -55,9 +55,13 @@ deploy: build ## BUCKET=… MAIL_FROM=… OPERATOR_MAIL=… [STAGE=…] [STACK=�
 
 # ---- Operating: on the local stack, or wherever STACK_ENV and the AWS variables point ----
 
+# The text of a mail, rather than all of the answer.
+AS_MAIL := python3 -c 'import json, sys; m = json.load(sys.stdin); \
+  print("To: {to}\nSubject: {subject}\n\n{text}".format(**m) if "text" in m else json.dumps(m, indent=4))'
+
 .PHONY: invoke tenants tenant sync preview apply release explain dispatch report roll-up
 invoke: ## FUNCTION=Admin EVENT='{"action": "list_tenants"}'
-	@infra/invoke $(FUNCTION) '$(EVENT)'
+	@infra/invoke $(FUNCTION) "$$EVENT"
 
 tenants: ## all tenants
 	@infra/invoke Admin '{"action": "list_tenants"}'
@@ -85,7 +89,7 @@ dispatch: ## queue the tenants that are due
 	@infra/invoke Dispatch '{}'
 
 report: ## TENANT=contoso [DATE=2026-11-22]: the day's report, shown and not sent
-	@infra/invoke Report '{"tenant": "$(TENANT)", "date": "$(or $(DATE),$(shell date -u +%F))", "preview": true}'
+	@infra/invoke Report '{"tenant": "$(TENANT)", "date": "$(or $(DATE),$(shell date -u +%F))", "preview": true}' | $(AS_MAIL)
 
 roll-up: ## [DATE=2026-11-22]: the operator's roll-up, shown and not sent
-	@infra/invoke Report '{"date": "$(or $(DATE),$(shell date -u +%F))", "preview": true}'
+	@infra/invoke Report '{"date": "$(or $(DATE),$(shell date -u +%F))", "preview": true}' | $(AS_MAIL)
