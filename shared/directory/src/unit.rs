@@ -106,14 +106,22 @@ pub fn plan(rules: &Rules<'_>, candidates: &[Candidate]) -> Vec<Verdict> {
         if beaten.is_empty() {
             return verdicts;
         }
-        // Whoever is beaten by one that fails itself may yet have its address; in a ring the largest id goes first.
-        let mut fails: Vec<usize> =
-            beaten.iter().filter(|(_, by)| !beaten.contains_key(by)).map(|(at, _)| *at).collect();
+        // Whoever is beaten by one that fails itself may yet have its address, unless that one keeps it whatever becomes
+        // of its own change; in a ring of the others the largest id goes first.
+        let lasting = |by: &Beaten| by.keeps || !beaten.contains_key(&by.by);
+        let mut fails: Vec<usize> = beaten.iter().filter(|(_, by)| lasting(by)).map(|(at, _)| *at).collect();
         if fails.is_empty() {
             fails.extend(beaten.into_keys().max_by_key(|at| candidates[*at].entra_id()));
         }
         failed.extend(fails.into_iter().map(|at| (at, verdicts[at].clone())));
     }
+}
+
+/// Because of whom somebody cannot have its primary address.
+struct Beaten {
+    by: usize,
+    /// It has the address now and keeps it, whether it fails itself or not.
+    keeps: bool,
 }
 
 /// One round: the verdicts, and who cannot have its primary address because of whom.
@@ -122,7 +130,7 @@ fn decide(
     candidates: &[Candidate],
     exempt: &[bool],
     failed: &BTreeMap<usize, Verdict>,
-) -> (Vec<Verdict>, BTreeMap<usize, usize>) {
+) -> (Vec<Verdict>, BTreeMap<usize, Beaten>) {
     let out = |at: usize| failed.contains_key(&at);
     let adopted = owners::adopt(rules, candidates, exempt, out);
     let base: Vec<Option<&Held>> =
@@ -165,9 +173,15 @@ fn decide(
         })
         .collect();
     owners::bereave(&round, &shares, &mut verdicts);
-    let beaten =
-        round.wanted().filter_map(|(at, addresses)| Some((at, *shares[at].lost.get(addresses.primary.as_ref()?)?)));
-    (verdicts, beaten.collect())
+    let beaten = round.wanted().filter_map(|(at, addresses)| {
+        let primary = addresses.primary.as_ref()?;
+        let by = *shares[at].lost.get(primary)?;
+        let holder = &candidates[by];
+        let has = holder.held.as_ref().is_some_and(|held| held.addresses().contains(primary));
+        Some((at, Beaten { by, keeps: has && (exempt[by] || holder.claims().contains(primary)) }))
+    });
+    let beaten = beaten.collect();
+    (verdicts, beaten)
 }
 
 impl Entra {
