@@ -98,6 +98,7 @@ fn r3_6_a_holder_without_claim_loses() {
 #[rustfmt::skip]
 fn r3_6_two_claim_it() {
     check("the present holder keeps it",      "b=y,x",                "a=x b=y,x",      "",         "fail a for user b",           "same");
+    check("a ring with a present holder",     "c=q,u o=t,r:old",      "a=u,t b=q,r c=t,u", "",      "fail a for user c, adopt o as b, update c", "c=t,u o=q,r");
     check("even out of scope",                "b=x",                  "a=x b=x:guest",  "",         "fail a for user b, skip b guest", "same");
     check("new: the primary wins",            "",                     "a=y,x b=x",      "",         "add a, add b",                "a=y b=x");
     check("two primaries: the smaller id",    "",                     "a=x b=x",        "",         "add a, fail b for user a",    "a=x");
