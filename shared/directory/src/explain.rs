@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BlockedSignIn, Candidate, Category, Entra, Held, Mailbox, ManagedBy, Removal, Rules, Verdict, scope::group_kind,
+    BlockedSignIn, Candidate, Category, Entra, Held, Mailbox, ManagedBy, Removal, Rules, Verdict, scope::selection,
 };
 
 /// A question that a rule asks, and its answer for this object.
@@ -96,14 +96,7 @@ fn addresses(rules: &Rules<'_>, entra: &Entra) -> Vec<Step> {
 }
 
 fn kind(rules: &Rules<'_>, entra: &Entra) -> Step {
-    let settings = rules.settings;
-    let (selected, what) = match entra {
-        Entra::User(_) => (settings.sync_active_users, "users"),
-        Entra::Group(group) if group_kind(group) == crate::GroupKind::Security => {
-            (settings.sync_security_groups, "security groups")
-        }
-        Entra::Group(_) => (settings.sync_distribution_groups, "distribution groups"),
-    };
+    let (selected, what) = selection(entra, rules.settings);
     let means = if selected { format!("{what} are synchronised") } else { format!("{what} are not synchronised") };
     step("2.1", "is its kind selected?", yes(selected), means)
 }

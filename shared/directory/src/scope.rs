@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Address, Addresses, BlockedSignIn, Domain, EntraGroup, EntraUser, Group, GroupKind, Mailbox, Profile, Settings,
-    SkipReason, User, UserType,
+    Address, Addresses, BlockedSignIn, Domain, Entra, EntraGroup, EntraUser, Group, GroupKind, Mailbox, Profile,
+    Settings, SkipReason, User, UserType,
 };
 
 /// What the rules want of an object.
@@ -90,9 +90,9 @@ pub fn user(entra: &EntraUser, held: Option<&User>, settings: &Settings, exempt:
 pub fn group(entra: &EntraGroup, held: Option<&Group>, settings: &Settings, exempt: bool) -> Scope<WantedGroup> {
     let kind = group_kind(entra);
     let security = kind == GroupKind::Security;
-    let selected = if security { settings.sync_security_groups } else { settings.sync_distribution_groups };
+    let (selected, what) = group_selection(kind, settings);
     if !selected {
-        return not_selected(held.is_some(), if security { "security groups" } else { "distribution groups" });
+        return not_selected(held.is_some(), what);
     }
     if exempt && held.is_some() {
         return Scope::Out(SkipReason::Exempt, EXEMPT.to_owned(), None);
@@ -120,6 +120,22 @@ pub fn group(entra: &EntraGroup, held: Option<&Group>, settings: &Settings, exem
 }
 
 const EXEMPT: &str = "one of its addresses is exempt";
+
+/// Whether an object's kind is switched on, and what people call the kind (rule 2.1).
+pub fn selection(entra: &Entra, settings: &Settings) -> (bool, &'static str) {
+    match entra {
+        Entra::User(_) => (settings.sync_active_users, "users"),
+        Entra::Group(group) => group_selection(group_kind(group), settings),
+    }
+}
+
+fn group_selection(kind: GroupKind, settings: &Settings) -> (bool, &'static str) {
+    if kind == GroupKind::Security {
+        (settings.sync_security_groups, "security groups")
+    } else {
+        (settings.sync_distribution_groups, "distribution groups")
+    }
+}
 
 /// Rule 2.9. Graph does not know dynamic distribution lists at all.
 pub fn group_kind(entra: &EntraGroup) -> GroupKind {

@@ -237,8 +237,14 @@ impl Candidate {
     pub(crate) fn wish(&self, held: Option<&Held>, rules: &Rules<'_>, exempt: bool) -> Wish {
         let Some((_, entra, removed)) = &self.entra else { return Wish::Nothing };
         if let Some(how) = removed {
+            let (selected, what) = scope::selection(entra, rules.settings);
             return match (held, exempt) {
                 (None, _) => Wish::Nothing,
+                (Some(_), _) if !selected => Wish::Out(
+                    SkipReason::KindNotSelected,
+                    format!("it is gone in Entra, but {what} are not synchronised; it stays as it is"),
+                    None,
+                ),
                 (Some(_), true) => Wish::Out(
                     SkipReason::Exempt,
                     "it is gone in Entra, but one of its addresses is exempt".to_owned(),
@@ -311,7 +317,8 @@ pub fn will_be_present(
     let proxies = entra.proxy_addresses.as_deref().filter(|_| removed.is_none());
     let own = scope::claimed(proxies, entra.mail.as_deref());
     let exempt = own.iter().chain(held.iter().flat_map(|user| user.addresses.all())).any(|a| rules.exempt.contains(a));
-    let leaves = rules.deletions && rules.settings.remove_deleted_users && !exempt;
+    let settings = rules.settings;
+    let leaves = rules.deletions && settings.sync_active_users && settings.remove_deleted_users && !exempt;
     if removed.is_some() {
         return here && !leaves;
     }

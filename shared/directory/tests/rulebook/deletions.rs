@@ -17,6 +17,14 @@ fn r3_1_switches() {
 
 #[test]
 #[rustfmt::skip]
+fn r2_1_unticking_a_kind_deletes_nothing() {
+    check("users are off",                    "a=ann",       "",              "no-users remove",  "skip a kind_not_selected", "same");
+    check("groups are off",                   "G=team",      "",              "no-groups remove", "skip G kind_not_selected", "same");
+    check("nor removes for good",             "a:gone40",    "",              "no-users remove",  "skip a kind_not_selected", "same");
+}
+
+#[test]
+#[rustfmt::skip]
 fn r3_4_deleted_in_entra() {
     check("marked, and inactive",             "a=ann,al",    "",              "remove",        "delete a",          "a=ann,al:gone0");
     check("disabled before",                  "a=ann:off",   "",              "remove",        "delete a",          "a=ann:gone0");
