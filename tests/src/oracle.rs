@@ -114,7 +114,9 @@ impl Oracle<'_> {
         for (id, user) in &view.users {
             let gone = self.entra.things.get(id).is_none_or(|thing| thing.life() != Life::Live);
             let exempt = self.is_exempt(&user.addresses) || self.lists_exempt(id);
-            if gone && !exempt && user.deleted_at.is_none() && user.managed_by == ManagedBy::Sync {
+            // Of a kind that is off nobody is deleted (rule 2.1).
+            let kept = exempt || !self.settings.sync_active_users;
+            if gone && !kept && user.deleted_at.is_none() && user.managed_by == ManagedBy::Sync {
                 wrong.push(format!("user {id} is gone in Entra, and still here"));
             }
             if user.deleted_at.is_some() && user.is_active {
@@ -124,7 +126,8 @@ impl Oracle<'_> {
         for (id, group) in &view.groups {
             let gone = self.entra.things.get(id).is_none_or(|thing| thing.life() != Life::Live);
             let exempt = self.is_exempt(&group.addresses) || self.lists_exempt(id);
-            if gone && !exempt && group.deleted_at.is_none() && group.managed_by == ManagedBy::Sync {
+            let kept = exempt || !self.maintains(group.kind);
+            if gone && !kept && group.deleted_at.is_none() && group.managed_by == ManagedBy::Sync {
                 wrong.push(format!("group {id} is gone in Entra, and still here"));
             }
         }
@@ -229,11 +232,7 @@ impl Oracle<'_> {
             (false, true) => GroupKind::Security,
             (false, false) => GroupKind::Distribution,
         };
-        let on = if kind == GroupKind::Security {
-            self.settings.sync_security_groups
-        } else {
-            self.settings.sync_distribution_groups
-        };
+        let on = self.maintains(kind);
         let exempt = claims(properties).iter().any(|address| self.exempt.contains(address));
         let nameless = kind == GroupKind::Security && claims(properties).is_empty();
         let addresses = if nameless { Some(Addresses::default()) } else { self.addresses(properties) };
@@ -251,6 +250,13 @@ impl Oracle<'_> {
             rev: 0,
             connection: self.connection,
         })
+    }
+
+    fn maintains(&self, kind: GroupKind) -> bool {
+        match kind {
+            GroupKind::Security => self.settings.sync_security_groups,
+            GroupKind::Distribution | GroupKind::Microsoft365 => self.settings.sync_distribution_groups,
+        }
     }
 
     /// Primary and aliases on registered domains; nothing where the primary is on none.
