@@ -64,9 +64,14 @@ impl Stack {
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Error> {
         let name = self.value(&format!("{function}Function"))?;
         let payload = Blob::new(serde_json::to_vec(event)?);
-        let output = self.lambda.invoke().function_name(name).payload(payload).send().await.map_err(|err| {
-            format!("cannot invoke {name}: {}", aws_sdk_lambda::error::DisplayErrorContext(err))
-        })?;
+        let output = self
+            .lambda
+            .invoke()
+            .function_name(name)
+            .payload(payload)
+            .send()
+            .await
+            .map_err(|err| format!("cannot invoke {name}: {}", aws_sdk_lambda::error::DisplayErrorContext(err)))?;
         let answer = output.payload.map(Blob::into_inner).unwrap_or_default();
         if let Some(error) = output.function_error {
             return Err(format!("{name} failed ({error}): {}", String::from_utf8_lossy(&answer)).into());
@@ -136,7 +141,10 @@ impl Stack {
         let mut items = Vec::new();
         let mut pages = self.tables.scan().table_name(self.value(table)?).into_paginator().items().send();
         while let Some(item) = pages.next().await {
-            items.push(Value::String(format!("{:?}", item.map_err(aws_sdk_dynamodb::error::DisplayErrorContext).map_err(|err| err.to_string())?)));
+            items.push(Value::String(format!(
+                "{:?}",
+                item.map_err(aws_sdk_dynamodb::error::DisplayErrorContext).map_err(|err| err.to_string())?
+            )));
         }
         Ok(Value::Array(items))
     }

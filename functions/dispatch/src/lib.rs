@@ -21,7 +21,11 @@ pub async fn handle(
     event: LambdaEvent<Value>,
 ) -> Result<Value, lambda_runtime::Error> {
     let (event, context) = event.into_parts();
-    let clock = match platform::clock(event.get("now").and_then(Value::as_str), environment.test_clock()?, context.deadline()) {
+    let clock = match platform::clock(
+        event.get("now").and_then(Value::as_str),
+        environment.test_clock()?,
+        context.deadline(),
+    ) {
         Ok(clock) => clock,
         Err(failure) => return Ok(refused(&failure)),
     };
@@ -31,12 +35,15 @@ pub async fn handle(
     })?;
     let overdue = dispatched.oldest_overdue_seconds;
     #[expect(clippy::cast_precision_loss, reason = "seconds and counts are small")]
-    metrics::emit(environment.stage()?, &[
-        ("DispatchCompleted", 1.0, metrics::Unit::Count),
-        ("RunsDispatched", dispatched.runs as f64, metrics::Unit::Count),
-        ("ReportsDispatched", dispatched.reports as f64, metrics::Unit::Count),
-        ("OldestOverdueSeconds", overdue as f64, metrics::Unit::Seconds),
-    ]);
+    metrics::emit(
+        environment.stage()?,
+        &[
+            ("DispatchCompleted", 1.0, metrics::Unit::Count),
+            ("RunsDispatched", dispatched.runs as f64, metrics::Unit::Count),
+            ("ReportsDispatched", dispatched.reports as f64, metrics::Unit::Count),
+            ("OldestOverdueSeconds", overdue as f64, metrics::Unit::Seconds),
+        ],
+    );
     tracing::info!(runs = dispatched.runs, reports = dispatched.reports, overdue, "dispatched");
     Ok(json!(dispatched))
 }

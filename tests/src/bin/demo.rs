@@ -62,7 +62,9 @@ async fn main() -> Result<(), Error> {
             {"op": "delete_user", "user": "Grady Archie"},
         ]))
         .await?;
-    println!("  Adele Vance has another department, Lee Gu a mobile number, Nestor Wilke's sign-in is blocked, Grady Archie is deleted");
+    println!(
+        "  Adele Vance has another department, Lee Gu a mobile number, Nestor Wilke's sign-in is blocked, Grady Archie is deleted"
+    );
     let before = stack.graph_requests().await?["counters"].clone();
     let run = answer(stack.invoke("Sync", &json!({"tenant": CONTOSO.name, "action": "sync"})).await?)?;
     show_run(&stack, CONTOSO.name, &run).await?;
@@ -104,7 +106,9 @@ async fn end_secret(stack: &Stack, demo: &Demo, ends: &str) -> Result<(), Error>
 async fn newest_run(stack: &Stack, tenant: &str, not: Option<&str>) -> Result<Value, Error> {
     for _ in 0..240 {
         let runs = answer(stack.invoke("Admin", &json!({"action": "list_runs", "tenant": tenant})).await?)?;
-        if let Some(run) = runs.pointer("/runs/0").filter(|run| run["state"] != "continuing" && run["run"].as_str() != not) {
+        if let Some(run) =
+            runs.pointer("/runs/0").filter(|run| run["state"] != "continuing" && run["run"].as_str() != not)
+        {
             return Ok(run.clone());
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -130,11 +134,24 @@ async fn show_run(stack: &Stack, tenant: &str, run: &Value) -> Result<(), Error>
         let page = answer(stack.invoke("Admin", &event).await?)?;
         for change in page["changes"].as_array().into_iter().flatten() {
             let outcome = change["outcome"].as_str().unwrap_or("-");
-            let name = change["address"].as_str().or(change.pointer("/fields/name/to").and_then(Value::as_str)).unwrap_or_default();
-            println!("      {:<9} {:<5} {name:<38} {} ({outcome})", text(change, "category"), text(change, "object"), text(change, "why"));
+            let name = change["address"]
+                .as_str()
+                .or(change.pointer("/fields/name/to").and_then(Value::as_str))
+                .unwrap_or_default();
+            println!(
+                "      {:<9} {:<5} {name:<38} {} ({outcome})",
+                text(change, "category"),
+                text(change, "object"),
+                text(change, "why")
+            );
         }
         for skipped in page["skipped"].as_array().into_iter().flatten() {
-            println!("      not here  {:<5} {:<38} {}", text(skipped, "object"), text(skipped, "address"), text(skipped, "why"));
+            println!(
+                "      not here  {:<5} {:<38} {}",
+                text(skipped, "object"),
+                text(skipped, "address"),
+                text(skipped, "why")
+            );
         }
         cursor = page["cursor"].clone();
         if cursor.is_null() {

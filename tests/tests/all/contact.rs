@@ -27,7 +27,11 @@ fn r4_2_without_a_tech_contact_a_tenant_is_warned_and_stopped_after_a_week() {
     assert_eq!(refused["error"]["code"], "invalid_input", "a message that was still on its way: {refused}");
     let rev = world.tenant().rev;
     let by_hand = world.once(world.request(Action::Sync));
-    assert_eq!((by_hand["state"].as_str(), world.tenant().rev), (Some("applied"), rev), "by hand it runs, and nothing is set twice");
+    assert_eq!(
+        (by_hand["state"].as_str(), world.tenant().rev),
+        (Some("applied"), rev),
+        "by hand it runs, and nothing is set twice"
+    );
     world.set(json!({"tech_contact": "it@contoso.com", "sync_frequency": 24}));
     assert_eq!(warned(&world.sync()), None);
 }

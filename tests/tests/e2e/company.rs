@@ -42,7 +42,11 @@ impl Company {
         let saved = company.admin(json!({"action": "put_tenant", "settings": settings})).await;
         assert!(saved.get("error").is_none(), "{saved}");
         let saved = company.admin(json!({"action": "put_secret", "ad_key": SECRET})).await;
-        assert_eq!((&saved["message"], &saved["connection"]["status"]), (&json!("SUCCESS"), &json!("green")), "{saved}");
+        assert_eq!(
+            (&saved["message"], &saved["connection"]["status"]),
+            (&json!("SUCCESS"), &json!("green")),
+            "{saved}"
+        );
         company
     }
 
@@ -122,7 +126,9 @@ impl Company {
     pub(crate) async fn graph_requests(&self) -> usize {
         let log = self.stack.graph_requests().await.unwrap();
         let of_ours = |request: &&Value| {
-            request["tenant"].as_str().is_some_and(|tenant| tenant == self.directory || json!(tenant) == self.directory_id)
+            request["tenant"]
+                .as_str()
+                .is_some_and(|tenant| tenant == self.directory || json!(tenant) == self.directory_id)
                 && request["kind"] != "token"
         };
         log["requests"].as_array().unwrap().iter().filter(of_ours).count()

@@ -34,7 +34,8 @@ async fn s9_impossible_requests_are_answered_not_thrown() {
         ("Report", json!({"tenant": "nobody-here", "date": "2026-03-03"})),
     ];
     for (function, event) in events {
-        let answer = company.stack.invoke(function, &event).await.unwrap_or_else(|err| panic!("{function} {event}: {err}"));
+        let answer =
+            company.stack.invoke(function, &event).await.unwrap_or_else(|err| panic!("{function} {event}: {err}"));
         let code = answer["error"]["code"].as_str().unwrap_or_else(|| panic!("{function} {event}: {answer}"));
         assert!(["invalid_input", "not_found"].contains(&code), "{function} {event}: {answer}");
         assert!(answer["error"]["help"].as_str().is_some_and(|help| !help.is_empty()), "{answer}");
@@ -55,8 +56,14 @@ async fn s9_hostile_names_and_addresses_arrive_or_are_skipped_with_a_reason() {
     };
     company
         .change(json!([
-            person("<script>alert(1)</script>", json!([format!("SMTP:script@{domain}"), "no-colon", "smtp:", ":", "smtp:a@b@c"])),
-            person("line\r\nbreak and \u{202e}right to left", json!([format!("SMTP:break@{domain}"), format!("smtp:\"quoted x\"@{domain}")])),
+            person(
+                "<script>alert(1)</script>",
+                json!([format!("SMTP:script@{domain}"), "no-colon", "smtp:", ":", "smtp:a@b@c"])
+            ),
+            person(
+                "line\r\nbreak and \u{202e}right to left",
+                json!([format!("SMTP:break@{domain}"), format!("smtp:\"quoted x\"@{domain}")])
+            ),
             person("two ats", json!([format!("SMTP:a@b@{domain}")])),
             person("no domain", json!(["SMTP:nobody"])),
             person("umlaut", json!([format!("SMTP:jörg@{domain}")])),
@@ -67,7 +74,8 @@ async fn s9_hostile_names_and_addresses_arrive_or_are_skipped_with_a_reason() {
     let script = company.admin(json!({"action": "get_user", "address": format!("script@{domain}")})).await;
     assert_eq!(script["user"]["display_name"], "<script>alert(1)</script>", "{script}");
     assert_eq!(script["user"]["alias_emails"], json!([]));
-    let broken = company.admin(json!({"action": "get_user", "address": format!("BREAK@{}", domain.to_uppercase())})).await;
+    let broken =
+        company.admin(json!({"action": "get_user", "address": format!("BREAK@{}", domain.to_uppercase())})).await;
     assert_eq!(broken["user"]["surname"], "line\r\nbreak and \u{202e}right to left");
     let (_, skipped) = company.changes(&run).await;
     let invalid = skipped.iter().filter(|skipped| skipped["reason"] == "invalid_address").count();

@@ -12,7 +12,9 @@ async fn r1_3_a_secret_shows_nowhere() {
     answers.push(company.admin(json!({"action": "get_tenant"})).await);
     answers.push(company.admin(json!({"action": "test_connection"})).await);
     answers.push(company.admin(json!({"action": "put_secret", "ad_key": "wrong-on-purpose-1201"})).await);
-    answers.push(company.admin(json!({"action": "put_tenant", "settings": {"credential": "wrong-on-purpose-1201"}})).await);
+    answers.push(
+        company.admin(json!({"action": "put_tenant", "settings": {"credential": "wrong-on-purpose-1201"}})).await,
+    );
     answers.push(company.invoke("Report", json!({"date": "2026-11-22", "preview": true})).await);
     for table in ["ControlTable", "DirectoryTable"] {
         answers.push(company.stack.scan(table).await.unwrap());

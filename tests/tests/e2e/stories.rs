@@ -17,7 +17,11 @@ async fn r4_4_first_sync_then_only_what_changed() {
     assert_eq!(run["counts"]["adding"]["groups"], json!(groups.len()));
     assert!(groups.iter().any(|group| group["member_count"].as_u64() > Some(0)), "{groups:?}");
     for group in &groups {
-        assert_eq!(group["members"].as_array().unwrap().len() as u64, group["member_count"].as_u64().unwrap(), "{group}");
+        assert_eq!(
+            group["members"].as_array().unwrap().len() as u64,
+            group["member_count"].as_u64().unwrap(),
+            "{group}"
+        );
     }
 
     let before = company.graph_requests().await;
@@ -37,7 +41,11 @@ async fn r4_4_first_sync_then_only_what_changed() {
     let before = company.graph_requests().await;
     let run = company.sync(json!({"action": "sync"})).await;
     assert_eq!(company.graph_requests().await - before, 2);
-    assert_eq!((&run["counts"]["updating"]["users"], &run["counts"]["deleting"]["users"]), (&json!(1), &json!(1)), "{run}");
+    assert_eq!(
+        (&run["counts"]["updating"]["users"], &run["counts"]["deleting"]["users"]),
+        (&json!(1), &json!(1)),
+        "{run}"
+    );
     let gone = company.admin(json!({"action": "get_user", "id": users[1]["id"]})).await;
     assert_eq!(gone["user"]["is_active"], json!(false));
     assert!(gone["user"]["deleted_at"].is_string(), "r3_4: marked first, removed later: {gone}");
@@ -86,7 +94,11 @@ async fn r4_1_the_schedule_runs_whoever_is_due() {
     let company = Company::connected(5, 1, 1003).await;
     company.stack.invoke("Dispatch", &json!({})).await.unwrap();
     let run = company.newest_run().await;
-    assert_eq!((&run["trigger"], &run["state"], &run["by"]), (&json!("schedule"), &json!("applied"), &json!("schedule")), "{run}");
+    assert_eq!(
+        (&run["trigger"], &run["state"], &run["by"]),
+        (&json!("schedule"), &json!("applied"), &json!("schedule")),
+        "{run}"
+    );
     let tenant = company.admin(json!({"action": "get_tenant"})).await;
     assert!(tenant["next_sync"].is_string() && tenant["last_successful_sync"].is_string(), "{tenant}");
     company.stack.invoke("Dispatch", &json!({})).await.unwrap();
@@ -133,9 +145,16 @@ async fn r2_6_a_manual_run_names_unknown_domains() {
     let refused = company.sync(json!({"action": "preview"})).await;
     assert_eq!(refused["state"], "failed", "{refused}");
     let message = refused["error"]["message"].as_str().unwrap();
-    assert!(message.starts_with("The following domain(s) elsewhere.example are not associated with this account."), "{message}");
+    assert!(
+        message.starts_with("The following domain(s) elsewhere.example are not associated with this account."),
+        "{message}"
+    );
     let automatic = company.sync(json!({"action": "sync"})).await;
-    assert_eq!((&automatic["state"], &automatic["counts"]["skipped"]["users"]), (&json!("applied"), &json!(1)), "{automatic}");
+    assert_eq!(
+        (&automatic["state"], &automatic["counts"]["skipped"]["users"]),
+        (&json!("applied"), &json!(1)),
+        "{automatic}"
+    );
     let (_, skipped) = company.changes(&automatic).await;
     assert_eq!(skipped[0]["reason"], "domain_not_registered", "{skipped:?}");
     let again = company.sync(json!({"action": "sync"})).await;
@@ -234,7 +253,11 @@ async fn r3_5_a_user_made_by_hand_is_adopted_and_keeps_its_id() {
     assert_eq!(run["counts"]["updating"]["users"], json!(1), "{run}");
     let after = company.admin(json!({"action": "get_user", "address": address})).await;
     assert_eq!(before["user"]["id"], after["user"]["id"], "{after}");
-    assert_eq!((&after["user"]["managed_by"], &after["user"]["type"]), (&json!("sync"), &json!("organization_admin")), "{after}");
+    assert_eq!(
+        (&after["user"]["managed_by"], &after["user"]["type"]),
+        (&json!("sync"), &json!("organization_admin")),
+        "{after}"
+    );
     let deleted = company.admin(json!({"action": "delete_user", "address": address})).await;
     assert!(deleted.get("error").is_none(), "{deleted}");
     let run = company.sync(json!({"action": "sync"})).await;
