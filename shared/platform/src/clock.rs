@@ -18,7 +18,6 @@ pub struct InvocationClock {
 ///
 /// # Errors
 /// An event that says the time where the test clock is off, or not as RFC 3339.
-#[expect(clippy::result_large_err, reason = "called once an invocation")]
 pub fn clock(event_now: Option<&str>, test_clock: bool, deadline: SystemTime) -> Result<InvocationClock, Failure> {
     let fixed = match event_now {
         None => None,

@@ -1,5 +1,5 @@
 //! The engine in the world in memory: stories by rule, a run killed at every port call, and convergence.
-#![expect(clippy::unwrap_used, reason = "this is test code")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "this is test code")]
 
 mod architecture;
 mod contact;

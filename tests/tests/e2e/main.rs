@@ -1,6 +1,8 @@
 //! Whole stories on the deployed stack, with IAM enforced: what an operator invokes, what Microsoft is asked, what is
 //! kept, what is mailed. `make test` deploys the stack before; each story has a tenant and a directory of its own.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "this is test code")]
+
 mod company;
 mod hostile;
 mod secrecy;
