@@ -25,8 +25,9 @@ down: ## stop what `make up` started
 run: up ## up, then one whole cycle over the demo tenants, shown
 	@cargo run -q -p tests --bin demo
 
-bench: up ## measure the deployed stack
-	@cargo run -q -p tests --bin bench
+bench: ## what runs cost, by size of the tenant; built for release, which takes minutes
+	@cargo build --release --bins
+	@cargo run -q --release -p tests --bin bench
 
 # The tests have a stack of their own, beside a running one.
 test: export LOCAL_DIR = .local/test

@@ -101,10 +101,20 @@ pub fn plan(rules: &Rules<'_>, candidates: &[Candidate]) -> Vec<Verdict> {
     let exempt: Vec<bool> = candidates.iter().map(|c| c.addresses().iter().any(|a| rules.exempt.contains(a))).collect();
     // Whoever cannot have its primary address fails alone: the others are decided as if it wanted nothing (rule 3.6).
     let mut failed: BTreeMap<usize, Verdict> = BTreeMap::new();
+    let mut forgiven: BTreeSet<usize> = BTreeSet::new();
     loop {
         let (verdicts, beaten) = decide(rules, candidates, &exempt, &failed);
         if beaten.is_empty() {
-            return verdicts;
+            // Whoever lost to one that failed later may have its address after all.
+            let lost_for_nothing = |at: &usize| {
+                let others = failed.iter().filter(|(other, _)| *other != at).map(|(at, v)| (*at, v.clone())).collect();
+                !decide(rules, candidates, &exempt, &others).1.contains_key(at)
+            };
+            let again = failed.keys().copied().filter(|at| !forgiven.contains(at) && lost_for_nothing(at));
+            let Some(at) = again.min_by_key(|at| candidates[*at].entra_id()) else { return verdicts };
+            forgiven.insert(at);
+            failed.remove(&at);
+            continue;
         }
         // Whoever is beaten by one that fails itself may yet have its address, unless that one keeps it whatever becomes
         // of its own change; in a ring of the others the largest id goes first.

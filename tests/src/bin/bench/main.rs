@@ -1,0 +1,100 @@
+//! What a run costs: requests, processor time and memory for tenants of three sizes, read from a stand-in over HTTP into
+//! tables in memory; and how large the functions are and how soon they ask for work.
+//!
+//! What the tables in memory take themselves, time and memory, is measured apart and not counted.
+#![expect(clippy::print_stdout, reason = "a program whose output is its purpose")]
+
+mod company;
+mod measured;
+mod start;
+
+use std::{error::Error, time::Duration};
+
+use engine::records::Action;
+use serde_json::{Value, json};
+use tests::{ports::Invocation, world::World};
+
+use self::{
+    company::Company,
+    measured::{Cost, Measured},
+};
+
+const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
+/// So many users change between two runs.
+const CHANGED: usize = 100;
+
+#[global_allocator]
+static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    start::print()?;
+    println!("\n{:>8} {:>7}  {}", "users", "groups", Cost::HEADER);
+    let mut first: Vec<Cost> = Vec::new();
+    let mut last = Vec::new();
+    for users in SIZES {
+        last = tenant(users)?;
+        first.push(last[0].1);
+    }
+    let largest = SIZES[SIZES.len() - 1];
+    println!("\nagainst {} users, {largest} users take", SIZES[0]);
+    let (small, large) = (first[0], first[first.len() - 1]);
+    println!("  {:6.2} times the processor time for each user", large.cpu(largest) / small.cpu(SIZES[0]));
+    println!("  {:6.2} times the memory", large.heap() / small.heap());
+    println!("\nfor {largest} users                      aim");
+    println!("  first sync      {:6.2} s         10 s", large.cpu(1));
+    println!("  its memory      {:6.1} MB       200 MB", large.heap());
+    println!("  unchanged run   {:6.1} ms        50 ms", 1000.0 * last[1].1.cpu(1));
+    Ok(())
+}
+
+/// The runs of one tenant, each with its cost.
+fn tenant(users: usize) -> Result<Vec<(&'static str, Cost)>, Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let groups = users / 50;
+        let company = Company::start(users, groups).await?;
+        let world = World::new();
+        world.set(company.settings.clone());
+        world.vault.renew(&world.tenant, Company::SECRET);
+        let graph = entra::Client::new(Some(&company.endpoint), Some(&company.endpoint))?;
+        let mut costs = Vec::new();
+        for what in ["first sync", "unchanged", "100 changed", "unchanged"] {
+            if what == "100 changed" {
+                company.change(&Measured::ids(&world, CHANGED).await?).await?;
+            }
+            let store = Measured::new(&world.store);
+            let answer = run(&graph, &store, &world, costs.len()).await?;
+            let cost = store.cost(&answer);
+            println!("{users:>8} {groups:>7}  {what:<12} {cost}");
+            costs.push((what, cost));
+        }
+        Ok(costs)
+    })
+}
+
+/// One run, in one invocation whose time does not run out.
+async fn run(
+    graph: &entra::Client,
+    store: &Measured<'_>,
+    world: &World,
+    number: usize,
+) -> Result<Value, Box<dyn Error>> {
+    world.wait(60);
+    let run = engine::run::World {
+        graph,
+        store,
+        secrets: &world.vault,
+        queue: &world.queues,
+        clock: &Invocation::new(world.turnstile.clone(), world.now(), None),
+        owner: &format!("bench-{number}"),
+        grace: Duration::from_secs(30),
+        fixed_clock: false,
+    };
+    let mut answer = run.run(&world.request(Action::Sync)).await?;
+    if answer["state"] != json!("applied") {
+        return Err(format!("the run was not applied: {answer}").into());
+    }
+    let stored = world.stored_run(answer["run"].as_str().unwrap_or_default());
+    answer["graph"] = json!(stored.requests.graph);
+    Ok(answer)
+}
