@@ -105,10 +105,12 @@ pub fn plan(rules: &Rules<'_>, candidates: &[Candidate]) -> Vec<Verdict> {
     loop {
         let (verdicts, beaten) = decide(rules, candidates, &exempt, &failed);
         if beaten.is_empty() {
-            // Whoever lost to one that failed later may have its address after all.
+            // Whoever lost to one that failed later may have its address after all, unless that takes it from another of
+            // those.
             let lost_for_nothing = |at: &usize| {
                 let others = failed.iter().filter(|(other, _)| *other != at).map(|(at, v)| (*at, v.clone())).collect();
-                !decide(rules, candidates, &exempt, &others).1.contains_key(at)
+                let (_, beaten) = decide(rules, candidates, &exempt, &others);
+                !beaten.contains_key(at) && forgiven.iter().all(|at| !beaten.contains_key(at))
             };
             let again = failed.keys().copied().filter(|at| !forgiven.contains(at) && lost_for_nothing(at));
             let Some(at) = again.min_by_key(|at| candidates[*at].entra_id()) else { return verdicts };
