@@ -100,22 +100,14 @@ pub(crate) enum Wish {
 pub fn plan(rules: &Rules<'_>, candidates: &[Candidate]) -> Vec<Verdict> {
     let exempt: Vec<bool> = candidates.iter().map(|c| c.addresses().iter().any(|a| rules.exempt.contains(a))).collect();
     // Whoever cannot have its primary address fails alone: the others are decided as if it wanted nothing (rule 3.6).
-    let mut failed: BTreeMap<usize, Verdict> = BTreeMap::new();
-    let mut forgiven: BTreeSet<usize> = BTreeSet::new();
+    let mut losers = Losers::default();
     loop {
-        let (verdicts, beaten) = decide(rules, candidates, &exempt, &failed);
+        let (verdicts, beaten) = decide(rules, candidates, &exempt, &losers);
         if beaten.is_empty() {
-            // Whoever lost to one that failed later may have its address after all, unless that takes it from another of
-            // those.
-            let lost_for_nothing = |at: &usize| {
-                let others = failed.iter().filter(|(other, _)| *other != at).map(|(at, v)| (*at, v.clone())).collect();
-                let (_, beaten) = decide(rules, candidates, &exempt, &others);
-                !beaten.contains_key(at) && forgiven.iter().all(|at| !beaten.contains_key(at))
-            };
-            let again = failed.keys().copied().filter(|at| !forgiven.contains(at) && lost_for_nothing(at));
-            let Some(at) = again.min_by_key(|at| candidates[*at].entra_id()) else { return verdicts };
-            forgiven.insert(at);
-            failed.remove(&at);
+            match losers.second_chance(rules, candidates, &exempt) {
+                Some(again) => losers = again,
+                None => return verdicts,
+            }
             continue;
         }
         // Whoever is beaten by one that fails itself may yet have its address, unless that one keeps it whatever becomes
@@ -125,7 +117,36 @@ pub fn plan(rules: &Rules<'_>, candidates: &[Candidate]) -> Vec<Verdict> {
         if fails.is_empty() {
             fails.extend(beaten.into_keys().max_by_key(|at| candidates[*at].entra_id()));
         }
-        failed.extend(fails.into_iter().map(|at| (at, verdicts[at].clone())));
+        losers.failed.extend(fails.into_iter().map(|at| (at, verdicts[at].clone())));
+    }
+}
+
+/// Who cannot have its primary address.
+#[derive(Clone, Default)]
+struct Losers {
+    /// The verdict of each.
+    failed: BTreeMap<usize, Verdict>,
+    /// Who failed once and is decided again: with everything, and then without taking anybody over.
+    again: BTreeSet<usize>,
+    modest: BTreeSet<usize>,
+}
+
+impl Losers {
+    /// Whoever lost to one that failed later may have its address after all, unless that takes it from another of those.
+    fn second_chance(&self, rules: &Rules<'_>, candidates: &[Candidate], exempt: &[bool]) -> Option<Self> {
+        let mut failed: Vec<usize> = self.failed.keys().copied().collect();
+        failed.sort_by_key(|at| candidates[*at].entra_id());
+        let with = |at: usize, modest: bool| {
+            let mut losers = self.clone();
+            losers.failed.remove(&at);
+            let new = losers.again.insert(at) | (modest && losers.modest.insert(at));
+            new.then_some(losers)
+        };
+        let attempts = [false, true].into_iter().flat_map(|modest| failed.iter().map(move |at| (*at, modest)));
+        attempts.filter_map(|(at, modest)| with(at, modest)).find(|losers| {
+            let (_, beaten) = decide(rules, candidates, exempt, losers);
+            losers.again.iter().filter(|at| !losers.failed.contains_key(at)).all(|at| !beaten.contains_key(at))
+        })
     }
 }
 
@@ -141,10 +162,10 @@ fn decide(
     rules: &Rules<'_>,
     candidates: &[Candidate],
     exempt: &[bool],
-    failed: &BTreeMap<usize, Verdict>,
+    losers: &Losers,
 ) -> (Vec<Verdict>, BTreeMap<usize, Beaten>) {
-    let out = |at: usize| failed.contains_key(&at);
-    let adopted = owners::adopt(rules, candidates, exempt, out);
+    let out = |at: usize| losers.failed.contains_key(&at);
+    let adopted = owners::adopt(rules, candidates, exempt, |at| out(at) || losers.modest.contains(&at));
     let base: Vec<Option<&Held>> =
         (0..candidates.len()).map(|at| candidates[*adopted.get(&at).unwrap_or(&at)].held.as_ref()).collect();
     let wishes =
@@ -156,7 +177,7 @@ fn decide(
         .enumerate()
         .map(|(at, candidate)| {
             let Some((id, entra, _)) = &candidate.entra else { return Verdict::Settled };
-            if let Some(failed) = failed.get(&at) {
+            if let Some(failed) = losers.failed.get(&at) {
                 return failed.clone();
             }
             let subject = Subject {
