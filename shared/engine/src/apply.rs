@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use directory::{Address, Category, Held, Kind, Outcome, Planned, Rules, settle::Local};
+use directory::{Address, Category, Change, Held, Kind, Outcome, Planned, Rules, settle::Local};
 use serde_json::json;
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     load::Loader,
     plan::add_totals,
     ports::{Clock, Item, Key, Store, Write},
-    records::{ChunkProgress, Claim, Counts, Entry, HeldBack, Phase, Run, read, write},
+    records::{ChunkProgress, Claim, Counts, Entry, Exception, HeldBack, Phase, Run, read, write},
 };
 
 /// So many writes are put into one transaction before the next begins.
@@ -73,14 +73,43 @@ pub struct Applier<'a, S> {
     pub loader: Loader<'a, S>,
     /// What is carried out.
     pub selection: Selection,
+    /// The plan looked at all groups, so that the run that takes over does too.
+    pub everybody: bool,
 }
 
-/// What one unit comes to.
+/// What one unit comes to: steps that each stand by themselves, almost always one, and what became of each change.
 #[derive(Default)]
 struct UnitWork {
+    steps: Vec<Step>,
+    outcomes: Vec<(String, Exception)>,
+}
+
+/// What goes into one transaction.
+#[derive(Default)]
+struct Step {
     writes: Vec<Write>,
     totals: Counts,
-    outcomes: Vec<(String, Outcome, Option<String>)>,
+}
+
+impl UnitWork {
+    /// Writes that belong together, and what they do to the totals.
+    fn add(&mut self, writes: Vec<Write>, totals: Counts) {
+        let fits = |step: &&mut Step| {
+            let apart = || step.writes.iter().all(|write| writes.iter().all(|other| other.key != write.key));
+            step.writes.len() + writes.len() <= ENOUGH && apart()
+        };
+        match self.steps.last_mut().filter(fits) {
+            Some(step) => {
+                step.writes.extend(writes);
+                step.totals.add(totals, 1);
+            }
+            None => self.steps.push(Step { writes, totals }),
+        }
+    }
+
+    fn became(&mut self, change: &Change, outcome: Outcome, error: Option<String>) {
+        self.outcomes.push((change.id.clone(), Exception { object: change.object, outcome, error }));
+    }
 }
 
 impl<S: Store> Applier<'_, S> {
@@ -156,6 +185,7 @@ impl<S: Store> Applier<'_, S> {
         let from = self.position(progress);
         let mut through = from;
         let mut together = UnitWork::default();
+        let mut step = Step::default();
         let mut taken: BTreeSet<Key> = BTreeSet::new();
         let units: Vec<&Entry> =
             entries[from..].iter().take_while(|entry| matches!(entry, Entry::Unit { .. })).take(ENOUGH).collect();
@@ -163,21 +193,26 @@ impl<S: Store> Applier<'_, S> {
         let not_new: Vec<&Entry> = units.iter().copied().filter(|entry| !only_adds(entry)).collect();
         let known = self.know(&not_new, progress).await?;
         for entry in units {
-            let unit = self.settle(run, entry, progress, &known).await?;
-            let keys: BTreeSet<Key> = unit.writes.iter().map(|write| write.key.clone()).collect();
-            let fits = together.writes.len() + unit.writes.len() <= ENOUGH && taken.is_disjoint(&keys);
-            if !fits && through > from {
-                break;
-            }
-            taken.extend(keys);
-            together.writes.extend(unit.writes);
-            together.totals.add(unit.totals, 1);
-            together.outcomes.extend(unit.outcomes);
-            through += 1;
+            let mut unit = self.settle(entry, progress, &known).await?;
+            let own = unit.steps.pop().unwrap_or_default();
+            let keys: BTreeSet<Key> = own.writes.iter().map(|write| write.key.clone()).collect();
+            let fits =
+                unit.steps.is_empty() && step.writes.len() + own.writes.len() <= ENOUGH && taken.is_disjoint(&keys);
             if !fits {
                 break;
             }
+            taken.extend(keys);
+            step.writes.extend(own.writes);
+            step.totals.add(own.totals, 1);
+            together.outcomes.extend(unit.outcomes);
+            through += 1;
         }
+        if through == from {
+            // Too large to go together with others.
+            self.alone(run, &entries[from], progress, key, from + 1, failures).await?;
+            return Ok(from + 1);
+        }
+        together.steps.push(step);
         match self.commit(run, together, progress, key, through).await {
             Ok(()) => {
                 *failures = 0;
@@ -208,7 +243,7 @@ impl<S: Store> Applier<'_, S> {
         let mut why = String::new();
         for _ in 0..3 {
             let known = self.know(&[entry], progress).await?;
-            let unit = self.settle(run, entry, progress, &known).await?;
+            let unit = self.settle(entry, progress, &known).await?;
             match self.commit(run, unit, progress, key, through).await {
                 Ok(()) => {
                     *failures = 0;
@@ -229,14 +264,14 @@ impl<S: Store> Applier<'_, S> {
         let Entry::Unit { changes, .. } = entry else { return Ok(()) };
         let mut unit = UnitWork::default();
         for planned in changes {
-            self.left(run, &mut unit, planned, Outcome::Failed, Some(why.clone())).await?;
+            self.left(&mut unit, planned, Outcome::Failed, Some(why.clone())).await?;
         }
         self.commit(run, unit, progress, key, through).await
     }
 
     async fn commit(
         &self,
-        run: &mut Run,
+        run: &Run,
         unit: UnitWork,
         progress: &mut ChunkProgress,
         key: &Key,
@@ -244,17 +279,21 @@ impl<S: Store> Applier<'_, S> {
     ) -> Result<(), Stop> {
         let mut after = progress.clone();
         self.advance(&mut after, through);
-        for (id, outcome, error) in &unit.outcomes {
-            if *outcome == Outcome::Applied {
-                after.exceptions.remove(id);
+        for (id, exception) in unit.outcomes {
+            if exception.outcome == Outcome::Applied {
+                after.exceptions.remove(&id);
             } else {
-                after.exceptions.insert(id.clone(), (*outcome, error.clone()));
+                after.exceptions.insert(id, exception);
             }
         }
-        let last =
-            [Some(put(key.clone(), self.progress_item(run, &after))), add_totals(self.loader.tenant, &unit.totals)];
-        let mut writes = unit.writes;
-        writes.extend(last.into_iter().flatten());
+        let mut steps = unit.steps;
+        let Step { mut writes, totals } = steps.pop().unwrap_or_default();
+        for Step { mut writes, totals } in steps {
+            writes.extend(add_totals(self.loader.tenant, &totals));
+            self.lease.commit(self.store, writes).await?;
+        }
+        writes.push(put(key.clone(), self.progress_item(run, &after)));
+        writes.extend(add_totals(self.loader.tenant, &totals));
         self.lease.commit(self.store, writes).await?;
         *progress = after;
         Ok(())
@@ -299,7 +338,7 @@ impl<S: Store> Applier<'_, S> {
     /// Why a change is not carried out; nothing where it is.
     fn decide(&self, planned: &Planned, empties: bool, progress: &ChunkProgress) -> Option<Outcome> {
         if self.selection.releasing {
-            let before = progress.exceptions.get(&planned.change.id).map(|(outcome, _)| *outcome);
+            let before = progress.exceptions.get(&planned.change.id).map(|exception| exception.outcome);
             return if before == Some(Outcome::Held) { None } else { Some(before.unwrap_or(Outcome::Applied)) };
         }
         self.selection.of(planned, empties)

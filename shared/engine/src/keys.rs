@@ -148,6 +148,11 @@ pub fn chunk(tenant: &TenantId, run: &RunId, number: u32) -> Key {
     control(plan_pk(tenant, run), format!("K#{number:06}"))
 }
 
+/// Objects that were evaluated ahead of their turn while planning.
+pub fn ahead(tenant: &TenantId, run: &RunId, part: u32) -> Key {
+    control(plan_pk(tenant, run), format!("AH#{part:06}"))
+}
+
 /// How far a part of a plan was carried out, and what did not go as planned.
 pub fn chunk_progress(tenant: &TenantId, run: &RunId, number: u32) -> Key {
     control(plan_pk(tenant, run), format!("KP#{number:06}"))

@@ -1,10 +1,11 @@
 //! A stored plan together with what became of it: for people who look at a run, and for the daily report.
 
-use directory::{Change, Outcome, Planned, Skipped, TenantId};
+use directory::{Change, Outcome, PerKind, Planned, Skipped, TenantId};
 
 use crate::{
     chunk, keys,
-    ports::{Fault, Store},
+    links::Pages,
+    ports::{Fault, Store, Table},
     records::{ChunkProgress, Entry, Run, read},
 };
 
@@ -39,6 +40,40 @@ pub async fn part(store: &impl Store, tenant: &TenantId, run: &Run, number: u32)
     Ok(follow(entries, &progress))
 }
 
+/// How many changes of a plan did not take place, and why.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Exceptions {
+    /// They could not be carried out.
+    pub failed: PerKind<u64>,
+    /// Their objects had moved on.
+    pub stale: PerKind<u64>,
+    /// A person left them out.
+    pub unchecked: u64,
+}
+
+/// What did not go as planned in a run, over all parts of its plan.
+///
+/// # Errors
+/// The store's.
+pub async fn exceptions(store: &impl Store, tenant: &TenantId, run: &Run) -> Result<Exceptions, Fault> {
+    let mut exceptions = Exceptions::default();
+    let mut pages = Pages::of(store, keys::starting(Table::Control, keys::plan_pk(tenant, &run.run), "KP#"));
+    while let Some(items) = pages.next().await? {
+        for (_, item) in items {
+            let progress: ChunkProgress = read("the progress of a plan", item)?;
+            for exception in progress.exceptions.into_values() {
+                match exception.outcome {
+                    Outcome::Failed => exceptions.failed[exception.object] += 1,
+                    Outcome::Stale => exceptions.stale[exception.object] += 1,
+                    Outcome::Unchecked => exceptions.unchecked += 1,
+                    Outcome::Applied | Outcome::Held => (),
+                }
+            }
+        }
+    }
+    Ok(exceptions)
+}
+
 fn follow(entries: Vec<Entry>, progress: &ChunkProgress) -> Part {
     let mut part = Part::default();
     for (at, entry) in entries.into_iter().enumerate() {
@@ -60,9 +95,9 @@ fn follow(entries: Vec<Entry>, progress: &ChunkProgress) -> Part {
 fn told(mut planned: Planned, passed: bool, progress: &ChunkProgress) -> Planned {
     let change = &mut planned.change;
     match progress.exceptions.get(&change.id) {
-        Some((outcome, error)) => {
-            change.outcome = Some(*outcome);
-            change.error.clone_from(error);
+        Some(exception) => {
+            change.outcome = Some(exception.outcome);
+            change.error.clone_from(&exception.error);
         }
         None if passed => change.outcome = Some(Outcome::Applied),
         None => (),

@@ -13,22 +13,28 @@ use std::{
 };
 
 use directory::{Address, Held, Kind, ObjectId, Planned, Removal, Rules, Verdict, settle::Local, unit};
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::{
     chunk, keys,
     lease::{Lease, Stop, delete, note, put},
-    links,
+    links::{self, Ancestry},
     load::Loader,
-    members::{self, Memberships},
+    members::{self, Groups, Memberships},
     ports::{Change, Clock, Fault, Item, Key, Range, Store, Table, Write},
-    records::{Counts, Entry, MirrorRow, Phase, Run, Work, write},
+    records::{Counts, Entry, MirrorRow, Phase, Run, Work, read, write},
     standing,
 };
 
 pub use self::brake::brake;
 
-/// So many objects are evaluated at a time.
+/// So many users are evaluated at a time.
 const BATCH: usize = 100;
+/// So many groups, since the members of each come with it.
+const GROUPS: usize = 10;
+/// So many verdicts are kept before they are written down.
+const MOST_KEPT: usize = 1000;
 
 /// All that planning needs beside the run.
 pub struct Planner<'a, S> {
@@ -51,7 +57,19 @@ struct Batch {
     weight: usize,
     standing: standing::Found,
     changing: BTreeSet<(Kind, ObjectId)>,
+    ahead: Vec<(Kind, ObjectId)>,
     other: Vec<Write>,
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        self.weight >= chunk::FULL || self.kept() >= MOST_KEPT
+    }
+
+    /// What is to be written down beside the plan.
+    fn kept(&self) -> usize {
+        self.standing.len() + self.other.len()
+    }
 }
 
 impl<S: Store> Planner<'_, S> {
@@ -61,23 +79,25 @@ impl<S: Store> Planner<'_, S> {
     /// [`Stop`]; the run can go on from what is stored.
     pub async fn plan(&self, run: &mut Run, clock: &impl Clock, margin: Duration) -> Result<bool, Stop> {
         let mut batch = Batch::default();
+        let mut groups =
+            Groups { ancestry: Ancestry::new(self.store, self.loader.tenant), touched: None, present: BTreeMap::new() };
+        self.read_ahead(run).await?;
         while let Phase::Plan { kind, shard, after } = run.phase.clone() {
             if !run.complete[kind] {
                 run.phase = next_kind(kind);
                 continue;
             }
             match (run.everybody[kind], kind) {
-                (Some(_), _) => self.everybody(run, &mut batch, kind, shard.unwrap_or('0'), after).await?,
+                (Some(_), Kind::User) => self.all_users(run, &mut batch, shard.unwrap_or('0'), after).await?,
+                (Some(_), Kind::Group) => {
+                    self.all_groups(run, &mut batch, &mut groups, shard.unwrap_or('0'), after).await?;
+                }
                 (None, Kind::User) => self.users(run, &mut batch, after).await?,
-                (None, Kind::Group) => self.groups(run, &mut batch, after).await?,
+                (None, Kind::Group) => self.groups(run, &mut batch, &mut groups, after).await?,
             }
             let ends = !matches!(run.phase, Phase::Plan { .. });
             let late = clock.remaining() <= margin;
-            if batch.weight >= chunk::FULL
-                || ends
-                || late
-                || !matches!(&run.phase, Phase::Plan { kind: now, .. } if *now == kind)
-            {
+            if batch.is_full() || ends || late || !matches!(&run.phase, Phase::Plan { kind: now, .. } if *now == kind) {
                 self.flush(run, &mut batch).await?;
             }
             if late && !ends {
@@ -87,21 +107,60 @@ impl<S: Store> Planner<'_, S> {
         Ok(true)
     }
 
-    /// A page of the mirror of a kind: everybody is evaluated.
-    async fn everybody(
+    /// Who was evaluated ahead of their turn by the invocations before.
+    async fn read_ahead(&self, run: &mut Run) -> Result<(), Stop> {
+        if run.ahead_parts > 0 {
+            let range = keys::starting(Table::Control, keys::plan_pk(self.loader.tenant, &run.run), "AH#");
+            for (_, item) in links::everything(self.store, range).await? {
+                run.ahead.extend(read::<Ahead>("a part of a plan", item)?.names);
+            }
+        }
+        Ok(())
+    }
+
+    /// A page of all users.
+    async fn all_users(
         &self,
         run: &mut Run,
         batch: &mut Batch,
-        kind: Kind,
         shard: char,
         after: Option<String>,
     ) -> Result<(), Stop> {
-        let range = Range {
-            after,
-            limit: BATCH,
-            ..keys::all(Table::Directory, keys::mirror_pk(self.loader.tenant, kind, shard))
-        };
-        let page = self.store.list(&range).await?;
+        let (seeds, next) = self.page(Kind::User, BATCH, shard, after).await?;
+        self.evaluate(run, batch, Kind::User, seeds).await?;
+        run.phase = next;
+        Ok(())
+    }
+
+    /// A page of all groups, with all their members.
+    async fn all_groups(
+        &self,
+        run: &mut Run,
+        batch: &mut Batch,
+        groups: &mut Groups<'_, S>,
+        shard: char,
+        after: Option<String>,
+    ) -> Result<(), Stop> {
+        let (seeds, next) = self.page(Kind::Group, GROUPS, shard, after).await?;
+        let ids: BTreeSet<ObjectId> = seeds.iter().map(|(id, _)| id.clone()).collect();
+        let evaluated = self.evaluate(run, batch, Kind::Group, seeds).await?;
+        for id in ids {
+            self.members_of(run, batch, &id, evaluated.get(&id), &Memberships::All, groups).await?;
+        }
+        run.phase = next;
+        Ok(())
+    }
+
+    /// A page of the mirror of a kind, and where planning goes on behind it.
+    async fn page(
+        &self,
+        kind: Kind,
+        limit: usize,
+        shard: char,
+        after: Option<String>,
+    ) -> Result<(Vec<(ObjectId, MirrorRow)>, Phase), Stop> {
+        let pk = keys::mirror_pk(self.loader.tenant, kind, shard);
+        let page = self.store.list(&Range { after, limit, ..keys::all(Table::Directory, pk) }).await?;
         let mut seeds = Vec::new();
         for (id, item) in page.items {
             let row = MirrorRow::read(kind, item)?;
@@ -111,21 +170,13 @@ impl<S: Store> Planner<'_, S> {
                 seeds.push((id, row));
             }
         }
-        let ids: BTreeSet<ObjectId> = seeds.iter().map(|(id, _)| id.clone()).collect();
-        let evaluated = self.evaluate(run, batch, kind, seeds).await?;
-        if kind == Kind::Group {
-            let mut cache = BTreeMap::new();
-            for id in ids {
-                self.members_of(run, batch, &id, evaluated.get(&id), &Memberships::All, &mut cache).await?;
-            }
-        }
-        let next_shard = keys::SHARDS.chars().skip_while(|s| *s != shard).nth(1);
-        run.phase = match (page.more, next_shard) {
+        let next_shard = keys::SHARDS.chars().skip_while(|digit| *digit != shard).nth(1);
+        let next = match (page.more, next_shard) {
             (Some(after), _) => Phase::Plan { kind, shard: Some(shard), after: Some(after) },
             (None, Some(shard)) => Phase::Plan { kind, shard: Some(shard), after: None },
             (None, None) => next_kind(kind),
         };
-        Ok(())
+        Ok((seeds, next))
     }
 
     /// A page of the worklist of users.
@@ -148,14 +199,24 @@ impl<S: Store> Planner<'_, S> {
     }
 
     /// A page of the groups that are on the worklist, or whose members are.
-    async fn groups(&self, run: &mut Run, batch: &mut Batch, after: Option<String>) -> Result<(), Stop> {
-        self.flush(run, batch).await?;
-        let touched = members::touched(self.store, self.lease, run).await?;
-        let mut cache = BTreeMap::new();
+    async fn groups(
+        &self,
+        run: &mut Run,
+        batch: &mut Batch,
+        groups: &mut Groups<'_, S>,
+        after: Option<String>,
+    ) -> Result<(), Stop> {
+        let touched = match groups.touched.take() {
+            Some(touched) => touched,
+            None => {
+                self.flush(run, batch).await?;
+                members::touched(self.store, self.lease, run, &groups.ancestry).await?
+            }
+        };
         let todo: Vec<_> = touched
             .iter()
             .filter(|(id, _)| after.as_deref().is_none_or(|after| id.as_str() > after))
-            .take(BATCH)
+            .take(GROUPS)
             .collect();
         let ids: Vec<(Kind, ObjectId)> = todo.iter().map(|(id, _)| (Kind::Group, (*id).clone())).collect();
         let seeds = self.loader.rows(&ids).await?;
@@ -163,14 +224,15 @@ impl<S: Store> Planner<'_, S> {
         let evaluated = self.evaluate(run, batch, Kind::Group, seeds).await?;
         for (id, which) in &todo {
             let which = if neglected.contains(*id) { &Memberships::All } else { *which };
-            self.members_of(run, batch, id, evaluated.get(*id), which, &mut cache).await?;
+            self.members_of(run, batch, id, evaluated.get(*id), which, groups).await?;
         }
         run.phase = match todo.last() {
-            Some((last, _)) if todo.len() == BATCH => {
+            Some((last, _)) if todo.len() == GROUPS => {
                 Phase::Plan { kind: Kind::Group, shard: None, after: Some(last.to_string()) }
             }
             _ => next_kind(Kind::Group),
         };
+        groups.touched = Some(touched);
         Ok(())
     }
 
@@ -219,16 +281,16 @@ impl<S: Store> Planner<'_, S> {
                 let Some((id, entra, removed)) = &candidate.entra else { continue };
                 let name = (entra.kind(), id.clone());
                 if !asked.contains(&name) {
-                    let again = run.ahead.contains(&name);
-                    run.ahead.insert(name.clone());
+                    let again = !run.ahead.insert(name.clone());
+                    if !again {
+                        batch.ahead.push(name.clone());
+                    }
                     if again || !run.complete[name.0] {
                         continue;
                     }
                 } else if run.ahead.contains(&name) && name.0 == Kind::Group {
                     // Its own change is in the plan already; only its members are still to be looked at.
-                    if let Verdict::Change(planned) = verdict {
-                        groups.insert(id.clone(), (Verdict::Change(planned), candidate.held.clone()));
-                    }
+                    groups.insert(id.clone(), (verdict, candidate.held.clone()));
                     continue;
                 }
                 if name.0 == Kind::Group && asked.contains(&name) {
@@ -254,7 +316,7 @@ impl<S: Store> Planner<'_, S> {
             let names: Vec<_> =
                 unit.iter().filter_map(|c| c.entra.as_ref()).map(|(id, e, _)| (e.kind(), id.clone())).collect();
             if names.len() > 1 {
-                run.ahead.extend(names);
+                batch.ahead.extend(names.into_iter().filter(|name| run.ahead.insert(name.clone())));
             }
             if !changes.is_empty() {
                 let own: BTreeSet<Local> = changes.iter().map(|p| (p.change.object, p.local.clone())).collect();
@@ -269,7 +331,8 @@ impl<S: Store> Planner<'_, S> {
 
     /// Store the batch: standing verdicts first, then the part of the plan together with the position.
     async fn flush(&self, run: &mut Run, batch: &mut Batch) -> Result<(), Stop> {
-        let Batch { mut entries, standing, changing, other, .. } = std::mem::take(batch);
+        let many = batch.kept() >= MOST_KEPT || !batch.ahead.is_empty();
+        let Batch { mut entries, standing, changing, ahead, other, .. } = std::mem::take(batch);
         if self.saved {
             let waiting = standing::keep(self.store, self.lease, standing, &changing).await?;
             for entry in &mut entries {
@@ -300,12 +363,22 @@ impl<S: Store> Planner<'_, S> {
                 self.lease.commit(self.store, std::mem::take(&mut writes)).await?;
             }
         }
-        if !writes.is_empty() {
+        if many || !writes.is_empty() {
+            if !ahead.is_empty() {
+                let item = Item::from_iter([("names".to_owned(), json!(ahead)), ("ttl".to_owned(), json!(run.ttl))]);
+                writes.push(put(keys::ahead(self.loader.tenant, &run.run, run.ahead_parts), item));
+                run.ahead_parts += 1;
+            }
             writes.push(put(keys::run(self.loader.tenant, &run.run), write(run)));
             self.lease.commit(self.store, writes).await?;
         }
         Ok(())
     }
+}
+
+#[derive(Deserialize)]
+struct Ahead {
+    names: Vec<(Kind, ObjectId)>,
 }
 
 /// The write that adds to the totals of a tenant, where there is something to add.
@@ -321,7 +394,7 @@ pub fn add_totals(tenant: &directory::TenantId, totals: &Counts) -> Option<Write
 fn next_kind(kind: Kind) -> Phase {
     match kind {
         Kind::User => Phase::Plan { kind: Kind::Group, shard: None, after: None },
-        Kind::Group => Phase::Apply { chunk: 0 },
+        Kind::Group => Phase::Weigh,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     keys,
     lease::{Lease, Stop, delete, put},
     links,
-    ports::{Change, Clock, Connection, Graph, Item, Next, NoPage, Store, Table, Write},
+    ports::{Change, Clock, Connection, Graph, Item, Next, NoPage, Range, Store, Table, Write},
     records::{Cursor, MirrorRow, Run, everybody_attribute, write},
     standing,
 };
@@ -34,6 +34,9 @@ pub enum Pulled {
 
 /// More pages than any directory has: a round that does not end.
 const MOST_PAGES: u64 = 200_000;
+
+/// So many rows of the mirror are looked at before the time is.
+const SWEPT_AT_ONCE: usize = 500;
 
 /// How often a round is started again within one invocation.
 const MOST_RESTARTS: u32 = 2;
@@ -61,33 +64,39 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
         self.clock.remaining().saturating_sub(self.margin)
     }
 
-    /// Read a collection to the end of its round, page by page. `cursor` is what is stored, and follows it.
+    fn is_late(&self) -> bool {
+        self.clock.remaining() <= self.margin
+    }
+
+    /// Read a collection to the end of its round, page by page. `cursor` is what is stored, and follows it. A `fresh`
+    /// invocation has read nothing yet: it begins a page however little time there is.
     ///
     /// # Errors
     /// [`Stop`]: nothing of the page in hand is lost, since it is read again.
-    pub async fn pull(&self, run: &mut Run, cursor: &mut Cursor, kind: Kind) -> Result<Pulled, Stop> {
+    pub async fn pull(&self, run: &mut Run, cursor: &mut Cursor, kind: Kind, fresh: bool) -> Result<Pulled, Stop> {
         let (store, lease) = (self.store, self.lease);
         let stored = cursor;
         let mut cursor = stored.clone();
         let key = keys::cursor(&lease.tenant, kind);
         let select = select(kind);
+        let reread = cursor.page.is_none() && cursor.reread_at.is_some_and(|at| at <= self.clock.now().as_second());
         if cursor.connection != self.connection {
             standing::forget(store, lease, kind).await?;
-            cursor = Cursor { connection: self.connection, first_round: cursor.round + 1, ..begin_full(&cursor) };
+            cursor = Cursor { connection: self.connection, first_round: cursor.round + 1, ..cursor.begin_full() };
         } else if cursor.select != select
             || std::mem::take(&mut run.full[kind])
             || (cursor.delta.is_none() && !cursor.full)
+            || (reread && !cursor.full)
         {
-            cursor = begin_full(&cursor);
+            cursor = cursor.begin_full();
         }
         select.clone_into(&mut cursor.select);
         let mut restarts = 0;
-        let mut first = true;
+        let mut fresh = fresh;
         while !cursor.sweep {
-            if !first && self.clock.remaining() <= self.margin {
+            if !fresh && self.is_late() {
                 return Ok(Pulled::Later(Duration::ZERO));
             }
-            first = false;
             let link = cursor.page.as_deref().or(if cursor.full { None } else { cursor.delta.as_deref() });
             let page = match self.graph.page(self.who, kind, link, self.budget()).await {
                 Ok(page) => page,
@@ -96,35 +105,29 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
                 }
                 Err(NoPage::StateGone(_)) => {
                     restarts += 1;
-                    cursor = begin_full(&cursor);
+                    cursor = cursor.begin_full();
                     continue;
                 }
                 Err(NoPage::LinkDead(_)) => {
                     restarts += 1;
-                    cursor = if cursor.full || restarts == MOST_RESTARTS {
-                        begin_full(&cursor)
-                    } else {
-                        Cursor { page: None, pages: 0, last_page: String::new(), ..cursor }
-                    };
+                    cursor = if restarts == MOST_RESTARTS { cursor.begin_full() } else { cursor.begin_again() };
                     continue;
                 }
                 Err(NoPage::Failure(failure)) => {
                     return Ok(match failure.retry_after {
                         Some(pause) if pause > self.budget() => Pulled::Later(pause),
+                        // Not Microsoft's fault: there was too little time left for it to answer.
+                        _ if failure.code.passes() && !fresh && self.is_late() => Pulled::Later(Duration::ZERO),
                         _ => Pulled::Short(failure),
                     });
                 }
             };
+            fresh = false;
             let this_page = blake3::hash(format!("{:?}", page.objects).as_bytes()).to_hex().to_string();
             let circles =
                 !page.objects.is_empty() && matches!(page.next, Next::Page(_)) && this_page == cursor.last_page;
             if circles || cursor.pages > MOST_PAGES {
-                let start = if cursor.full {
-                    begin_full(&cursor)
-                } else {
-                    Cursor { page: None, pages: 0, last_page: String::new(), ..cursor }
-                };
-                lease.commit(store, vec![put(key, write(&start))]).await?;
+                lease.commit(store, vec![put(key, write(&cursor.begin_again()))]).await?;
                 let message = "Microsoft Graph answers the same page again and again, so that the read does not end";
                 return Ok(Pulled::Short(Failure::new(
                     Code::BadAnswer,
@@ -133,6 +136,7 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
                 )));
             }
             let mut after = Cursor { pages: cursor.pages + 1, last_page: this_page, ..cursor.clone() };
+            let ends = matches!(page.next, Next::Round(_));
             match &page.next {
                 Next::Page(link) => after.page = Some(link.clone()),
                 Next::Round(link) => {
@@ -143,7 +147,10 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
                     after.sweep = cursor.full;
                 }
             }
-            let mut writes = take_in(store, lease, run, kind, page, &mut after).await?;
+            let mut writes = take_in(store, lease, kind, page, &mut after).await?;
+            if ends {
+                after.end_round(self.clock.now());
+            }
             writes.push(put(key.clone(), write(&after)));
             lease.commit_in_order(store, writes).await?;
             stored.clone_from(&after);
@@ -152,14 +159,15 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
                 return Ok(Pulled::Complete);
             }
         }
-        self.sweep(kind, cursor).await
+        self.sweep(kind, cursor, stored).await
     }
 
     /// After a full round: what was not seen in it is gone (mark and sweep), and everybody is to be evaluated.
-    async fn sweep(&self, kind: Kind, cursor: Cursor) -> Result<Pulled, Stop> {
+    async fn sweep(&self, kind: Kind, mut cursor: Cursor, stored: &mut Cursor) -> Result<Pulled, Stop> {
         let (store, lease) = (self.store, self.lease);
         let tenant = &lease.tenant;
-        if cursor.seen == 0 && has_any(store, lease, kind, &cursor).await? {
+        let key = keys::cursor(tenant, kind);
+        if cursor.seen == 0 && cursor.swept.is_none() && self.has_any(kind, &cursor).await? {
             let failure = match self.graph.count(self.who, kind, self.budget()).await {
                 Ok(0) => None,
                 Ok(count) => Some(Failure::new(
@@ -170,45 +178,89 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
                 Err(failure) => Some(failure),
             };
             if let Some(failure) = failure {
-                lease.commit(store, vec![put(keys::cursor(tenant, kind), write(&begin_full(&cursor)))]).await?;
+                lease.commit(store, vec![put(key, write(&cursor.begin_full()))]).await?;
                 return Ok(Pulled::Short(failure));
             }
         }
-        for shard in keys::SHARDS.chars() {
-            let mut range = keys::all(Table::Directory, keys::mirror_pk(tenant, kind, shard));
-            loop {
-                let page = store.list(&range).await?;
-                let mut writes = Vec::new();
-                for (id, item) in page.items {
-                    let Ok(id) = ObjectId::try_from(id) else { continue };
-                    let mut row = MirrorRow::read(kind, item)?;
-                    if row.round < cursor.first_round {
-                        writes.push(delete(keys::mirror(tenant, kind, &id)));
-                    } else if row.round < cursor.round && row.removed.is_none() && !cursor.nameless {
-                        row.removed = Some(Removal::Hard);
-                        writes.push(put(keys::mirror(tenant, kind, &id), row.write()));
-                    }
-                    if kind == Kind::Group {
-                        for (member, link) in links::members(store, tenant, &id).await? {
-                            if link.round < cursor.round {
-                                writes.push(delete(keys::mirror_member(tenant, &id, &member)));
-                                writes.push(delete(keys::mirror_parent(tenant, &member, &id)));
-                            }
-                        }
-                    }
-                }
+        let mut place = cursor.swept.take().or(Some(('0', None)));
+        while let Some((shard, after)) = place {
+            let range = Range {
+                after,
+                limit: SWEPT_AT_ONCE,
+                ..keys::all(Table::Directory, keys::mirror_pk(tenant, kind, shard))
+            };
+            let page = store.list(&range).await?;
+            let mut writes = self.unseen(kind, &cursor, page.items).await?;
+            let next_shard = keys::SHARDS.chars().skip_while(|digit| *digit != shard).nth(1);
+            place = match (page.more, next_shard) {
+                (Some(after), _) => Some((shard, Some(after))),
+                (None, next) => next.map(|shard| (shard, None)),
+            };
+            if place.is_some() && self.is_late() {
+                cursor.swept = place;
+                writes.push(put(key, write(&cursor)));
                 lease.commit_in_order(store, writes).await?;
-                match page.more {
-                    Some(after) => range.after = Some(after),
-                    None => break,
-                }
+                *stored = cursor;
+                return Ok(Pulled::Later(Duration::ZERO));
             }
+            lease.commit_in_order(store, writes).await?;
         }
         let done = Cursor { full: false, sweep: false, seen: 0, nameless: false, ..cursor };
         let everybody = Change::Set { set: Item::new(), add: vec![(everybody_attribute(kind), 1)] };
         let everybody = Write { key: keys::sync(tenant), change: everybody, only_if: Vec::new() };
-        lease.commit(store, vec![put(keys::cursor(tenant, kind), write(&done)), everybody]).await?;
+        lease.commit(store, vec![put(key, write(&done)), everybody]).await?;
+        *stored = done;
         Ok(Pulled::CompleteAfresh)
+    }
+
+    /// The writes that mark rows of the mirror as gone that a full round has not seen, and remove the memberships that it
+    /// has not. What could not be read stays as it was.
+    async fn unseen(&self, kind: Kind, cursor: &Cursor, rows: Vec<(String, Item)>) -> Result<Vec<Write>, Stop> {
+        let tenant = &self.lease.tenant;
+        let mut writes = Vec::new();
+        let mut groups = Vec::new();
+        for (id, item) in rows {
+            let Ok(id) = ObjectId::try_from(id) else { continue };
+            let mut row = MirrorRow::read(kind, item)?;
+            let seen = row.round == cursor.round;
+            if row.round < cursor.first_round {
+                writes.push(delete(keys::mirror(tenant, kind, &id)));
+            } else if !seen && row.removed.is_none() && !cursor.nameless {
+                row.removed = Some(Removal::Hard);
+                writes.push(put(keys::mirror(tenant, kind, &id), row.write()));
+            }
+            let uncertain = cursor.unreadable.contains_key(id.as_str()) || (!seen && cursor.nameless);
+            if kind == Kind::Group && !uncertain {
+                groups.push(id);
+            }
+        }
+        for part in groups.chunks(links::AT_ONCE) {
+            let links = part.iter().map(|group| links::members(self.store, tenant, group));
+            for (group, links) in part.iter().zip(futures::future::try_join_all(links).await?) {
+                for (member, _) in links.into_iter().filter(|(_, link)| link.round < cursor.round) {
+                    writes.push(delete(keys::mirror_member(tenant, group, &member)));
+                    writes.push(delete(keys::mirror_parent(tenant, &member, group)));
+                }
+            }
+        }
+        Ok(writes)
+    }
+
+    /// Whether the mirror has anybody of a kind.
+    async fn has_any(&self, kind: Kind, cursor: &Cursor) -> Result<bool, Stop> {
+        for shard in keys::SHARDS.chars() {
+            let pk = keys::mirror_pk(&self.lease.tenant, kind, shard);
+            let mut pages = links::Pages::of(self.store, keys::all(Table::Directory, pk));
+            while let Some(page) = pages.next().await? {
+                for (_, item) in page {
+                    let row = MirrorRow::read(kind, item)?;
+                    if row.removed.is_none() && row.round >= cursor.first_round {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -217,29 +269,4 @@ fn select(kind: Kind) -> &'static str {
         Kind::User => UserTold::SELECT,
         Kind::Group => GroupTold::SELECT,
     }
-}
-
-fn begin_full(cursor: &Cursor) -> Cursor {
-    Cursor {
-        connection: cursor.connection,
-        round: cursor.round + 1,
-        first_round: cursor.first_round,
-        full: true,
-        select: cursor.select.clone(),
-        ..Cursor::default()
-    }
-}
-
-async fn has_any(store: &impl Store, lease: &Lease, kind: Kind, cursor: &Cursor) -> Result<bool, Stop> {
-    for shard in keys::SHARDS.chars() {
-        for (_, item) in
-            links::everything(store, keys::all(Table::Directory, keys::mirror_pk(&lease.tenant, kind, shard))).await?
-        {
-            let row = MirrorRow::read(kind, item)?;
-            if row.removed.is_none() && row.round >= cursor.first_round {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
 }

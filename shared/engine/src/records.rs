@@ -14,7 +14,7 @@ use crate::ports::{Fault, Item};
 
 pub use self::{
     mirror::{Claim, Claimants, Cursor, Link, MirrorRow, Mirrored, MirroredGroup, MirroredUser},
-    plan::{ChunkProgress, Entry},
+    plan::{ChunkProgress, Entry, Exception},
     run::{Action, Billable, HeldBack, Phase, Run, RunCounts, RunState, Tally, Warning},
     tenant::{Audit, CredentialFacts, Exemption, ExpirySource, Schedule, Status, Tenant, everybody_attribute},
     totals::Counts,

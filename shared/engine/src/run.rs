@@ -7,7 +7,7 @@ mod shown;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use directory::{Failure, Kind, PerKind, Rules, RunId, TenantId};
+use directory::{Failure, Kind, PerKind, Rules, RunId, Settings, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,12 +16,12 @@ use self::{begin::busy_failure, shown::foreign_failure};
 use crate::{
     apply::{Applier, Selection},
     keys,
-    lease::{Lease, Stop},
+    lease::{Lease, Stop, put},
     links,
     load::Loader,
     plan::{self, Planner},
     ports::{Clock, Fault, Graph, Item, Queue, Secrets, Store, Table},
-    records::{Action, Counts, Cursor, Phase, Run, Schedule, Tenant, read},
+    records::{Action, Counts, Cursor, Phase, Run, Schedule, Tenant, read, write},
     standing, worklist,
 };
 
@@ -89,6 +89,8 @@ pub struct Job {
 
 /// Invocations that one run may take before it is given up.
 const MOST_SLICES: u32 = 500;
+/// How often the lease is tried for when somebody else's change comes in between.
+const MOST_TRIES: usize = 3;
 
 impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C> {
     /// Carry out a request. Answers what the caller is told: the run, or `{"error": …}` where nothing was changed.
@@ -99,34 +101,10 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let margin = (self.clock.remaining() / 5).min(Duration::from_secs(60));
         let now = self.clock.now();
         let tenant = &request.tenant;
-        let items = self.store.get(&[keys::meta(tenant), keys::sync(tenant), keys::counts(tenant)]).await?;
-        let [meta, sync, counts] = <[Option<Item>; 3]>::try_from(items).unwrap_or_default();
-        let Some(meta) = meta else {
-            return Ok(refused(&Failure::not_found(format!("there is no tenant {tenant}"))));
-        };
-        let meta: Tenant = read("the tenant", meta)?;
-        let sync: Schedule = read("the schedule", sync.unwrap_or_default())?;
-        let counts: Counts = read("the totals", counts.unwrap_or_default())?;
-        if request.queued && sync.run.is_none() && meta.settings.sync_frequency.0 == 0 {
-            return Ok(refused(&Failure::invalid(format!("tenant {tenant} never runs by itself: its frequency is 0"))));
-        }
-        if let Some(busy) = self.busy(request, &sync) {
-            return Ok(refused(&busy));
-        }
-        let mut writes = Vec::new();
-        let mut run = match self.prepare(request, &meta, &sync, &counts, &mut writes).await? {
-            Ok(run) => run,
+        let Start { meta, sync, counts, mut run, lease } = match self.start(request).await? {
+            Ok(start) => start,
             Err(failure) => return Ok(refused(&failure)),
         };
-        let lease =
-            Lease { tenant: tenant.clone(), run: run.run.clone(), owner: self.owner.to_owned(), fence: sync.fence + 1 };
-        run.slices += 1;
-        if let Err(stop) = self.take(&lease, &sync, &run, writes).await {
-            return match stop {
-                Stop::LeaseLost | Stop::Raced => Ok(refused(&busy_failure(None, None))),
-                Stop::Fault(fault) => Err(Stop::Fault(fault)),
-            };
-        }
         tracing::info!(run = %run.run, slice = run.slices, action = ?run.action, "run starts or goes on");
         let worked = self.work(&lease, &mut run, &meta, &counts, margin).await?;
         match worked {
@@ -134,11 +112,51 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             Worked::Later(_) => {
                 tracing::error!(run = %run.run, "given up after {MOST_SLICES} invocations");
                 run.error = Some(Failure::unexpected(run.run.as_str()));
-                self.finish(&lease, &mut run, &meta, &sync, &counts, now).await?;
+                self.finish(&lease, &mut run, meta, &sync, &counts, now).await?;
             }
-            Worked::Done => self.finish(&lease, &mut run, &meta, &sync, &counts, now).await?,
+            Worked::Done => self.finish(&lease, &mut run, meta, &sync, &counts, now).await?,
         }
-        Ok(self.answer(tenant, &run).await?)
+        let mut answer = shown(&run);
+        answer["tenant"] = json!(tenant);
+        Ok(answer)
+    }
+
+    /// Take the lease for the run that is asked for, or say why not.
+    async fn start(&self, request: &Request) -> Result<Result<Start, Failure>, Stop> {
+        let tenant = &request.tenant;
+        for _ in 0..MOST_TRIES {
+            let items = self.store.get(&[keys::meta(tenant), keys::sync(tenant), keys::counts(tenant)]).await?;
+            let [meta, sync, counts] = <[Option<Item>; 3]>::try_from(items).unwrap_or_default();
+            let Some(meta) = meta else {
+                return Ok(Err(Failure::not_found(format!("there is no tenant {tenant}"))));
+            };
+            let meta: Tenant = read("the tenant", meta)?;
+            let sync: Schedule = read("the schedule", sync.unwrap_or_default())?;
+            let counts: Counts = read("the totals", counts.unwrap_or_default())?;
+            if request.queued && sync.run.is_none() && meta.settings.sync_frequency.0 == 0 {
+                return Ok(Err(Failure::invalid(format!("tenant {tenant} never runs by itself: its frequency is 0"))));
+            }
+            if let Some(busy) = self.busy(request, &sync) {
+                return Ok(Err(busy));
+            }
+            let mut writes = Vec::new();
+            let mut run = match self.prepare(request, &meta, &sync, &counts, &mut writes).await? {
+                Ok(run) => run,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            let lease = Lease {
+                tenant: tenant.clone(),
+                run: run.run.clone(),
+                owner: self.owner.to_owned(),
+                fence: sync.fence + 1,
+            };
+            run.slices += 1;
+            if self.take(&lease, request, &meta, &sync, &run, writes).await? {
+                return Ok(Ok(Start { meta, sync, counts, run, lease }));
+            }
+            // Somebody was faster, or has just changed the settings: see who.
+        }
+        Ok(Err(busy_failure(None, None)))
     }
 
     /// Pull, plan and apply, from wherever the run stands, until it is done or time is up.
@@ -168,7 +186,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             run.phase = Phase::Plan { kind: Kind::User, shard: None, after: None };
         }
         if run.is_idle() {
-            run.phase = if run.action == Action::Preview { run.phase.clone() } else { Phase::Finish };
+            run.phase = if run.action == Action::Preview { Phase::Weigh } else { Phase::Finish };
         }
         let settings = match &run.settings {
             Some(patch) => per_run(&meta.settings, patch).unwrap_or_else(|_| meta.settings.clone()),
@@ -185,31 +203,23 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let first_round = PerKind { users: cursors.users.first_round, groups: cursors.groups.first_round };
         let loader = |empty| Loader { store: self.store, tenant, first_round, empty };
         if matches!(run.phase, Phase::Plan { .. }) {
-            if !run.is_idle() {
-                let empty = counts.users + counts.groups == 0;
-                let (rules, saved) = (rules.clone(), run.settings.is_none());
-                let planner = Planner { store: self.store, lease, rules, loader: loader(empty), saved };
-                if !planner.plan(run, self.clock, margin).await? {
-                    return Ok(Worked::Later(Duration::ZERO));
-                }
+            let empty = counts.users + counts.groups == 0;
+            let (rules, saved) = (rules.clone(), run.settings.is_none());
+            let planner = Planner { store: self.store, lease, rules, loader: loader(empty), saved };
+            if !planner.plan(run, self.clock, margin).await? {
+                return Ok(Worked::Later(Duration::ZERO));
             }
-            if run.action == Action::Preview {
-                let mut foreign = std::mem::take(&mut run.foreign);
-                foreign.extend(standing::foreign_domains(self.store, tenant).await?);
-                if !foreign.is_empty() {
-                    run.error = Some(foreign_failure(&foreign));
-                    return Ok(Worked::Done);
-                }
-            }
-            run.held = plan::brake(&settings, run, &self.counts(tenant).await?);
-            run.billable.after = run.billable.before + run.tally.seats;
+        }
+        if run.phase == Phase::Weigh {
+            self.weigh(lease, run, &settings).await?;
             if run.action == Action::Preview {
                 return Ok(Worked::Done);
             }
         }
         if matches!(run.phase, Phase::Apply { .. }) {
             let selection = self.selection(tenant, run).await?;
-            let applier = Applier { store: self.store, lease, rules, loader: loader(false), selection };
+            let everybody = run.settings.is_none() && run.everybody[Kind::Group].is_some();
+            let applier = Applier { store: self.store, lease, rules, loader: loader(false), selection, everybody };
             if !applier.apply(run, self.clock, margin).await? {
                 return Ok(Worked::Later(Duration::ZERO));
             }
@@ -218,6 +228,28 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             worklist::clear(self.store, lease, run).await?;
         }
         Ok(Worked::Done)
+    }
+
+    /// Look at the plan as a whole. What the brake holds is decided once and written down before anything is carried out,
+    /// since the totals that it measures against move with every change.
+    async fn weigh(&self, lease: &Lease, run: &mut Run, settings: &Settings) -> Result<(), Stop> {
+        if run.action == Action::Preview {
+            let mut foreign = std::mem::take(&mut run.foreign);
+            if run.settings.is_none() {
+                foreign.extend(standing::foreign_domains(self.store, &lease.tenant).await?);
+            }
+            if !foreign.is_empty() {
+                run.error = Some(foreign_failure(&foreign));
+                return Ok(());
+            }
+        }
+        run.held = plan::brake(settings, run, &self.counts(&lease.tenant).await?);
+        run.billable.after = run.billable.before + run.tally.seats;
+        if run.action != Action::Preview {
+            run.phase = Phase::Apply { chunk: 0 };
+            lease.commit(self.store, vec![put(keys::run(&lease.tenant, &run.run), write(run))]).await?;
+        }
+        Ok(())
     }
 
     async fn selection(&self, tenant: &TenantId, run: &Run) -> Result<Selection, Stop> {
@@ -244,17 +276,20 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let range = crate::ports::Range { limit: 1, ..keys::starting(Table::Control, keys::work_pk(tenant), "0#") };
         Ok(!self.store.list(&range).await?.items.is_empty())
     }
-
-    async fn answer(&self, tenant: &TenantId, run: &Run) -> Result<Value, Fault> {
-        let mut answer = shown(run);
-        answer["tenant"] = json!(tenant);
-        Ok(answer)
-    }
 }
 
 #[derive(Deserialize)]
 struct Unchecked {
     ids: Vec<String>,
+}
+
+/// A run whose lease is taken, and what was read for it.
+struct Start {
+    meta: Tenant,
+    sync: Schedule,
+    counts: Counts,
+    run: Run,
+    lease: Lease,
 }
 
 enum Worked {

@@ -2,6 +2,9 @@
 
 use directory::{Frequency, ReportTime, TenantId};
 use jiff::{Timestamp, ToSpan as _, civil::Time};
+use serde_json::json;
+
+use crate::ports::Item;
 
 /// A number of the tenant's own, the same for ever.
 fn spread(tenant: &TenantId) -> u64 {
@@ -28,6 +31,12 @@ pub fn next_run(tenant: &TenantId, frequency: Frequency, now: Timestamp) -> Opti
     let offset = i64::try_from(spread(tenant) % 86_400).unwrap_or_default() % period;
     let passed = (now.as_second() - offset).div_euclid(period);
     Some((passed + 1) * period + offset)
+}
+
+/// The attributes that put a tenant's runs into the index `due`, or take them out.
+pub fn due_attributes(tenant: &TenantId, due: Option<i64>) -> Item {
+    let shard = due.map(|_| run_shard(tenant));
+    Item::from_iter([("due_at".to_owned(), json!(due)), ("due_shard".to_owned(), json!(shard))])
 }
 
 /// The next time after `now` at which a tenant's report is mailed, in epoch seconds.

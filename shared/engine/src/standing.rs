@@ -8,7 +8,7 @@ use directory::{Kind, ObjectId, SkipReason, TenantId};
 use crate::{
     keys,
     lease::{Lease, Stop, delete, note},
-    links::everything,
+    links::Pages,
     plan::add_totals,
     ports::{Change, Fault, Key, Store, Table, Write},
     records::{Counts, Standing, Work, read, write},
@@ -59,15 +59,19 @@ pub async fn keep(
 /// # Errors
 /// [`Stop`].
 pub async fn forget(store: &impl Store, lease: &Lease, kind: Kind) -> Result<(), Stop> {
-    let mut changes = Vec::new();
-    for (sk, item) in everything(store, keys::standings(&lease.tenant, kind)).await? {
-        let standing: Standing = read("a standing verdict", item)?;
-        let mut totals = Counts::default();
-        totals.add(Counts::of_standing(kind, Some(&standing)), -1);
-        let key = Key { table: Table::Control, pk: keys::standing_pk(&lease.tenant), sk };
-        changes.push((delete(key), totals));
+    let mut pages = Pages::of(store, keys::standings(&lease.tenant, kind));
+    while let Some(page) = pages.next().await? {
+        let mut changes = Vec::new();
+        for (sk, item) in page {
+            let standing: Standing = read("a standing verdict", item)?;
+            let mut totals = Counts::default();
+            totals.add(Counts::of_standing(kind, Some(&standing)), -1);
+            let key = Key { table: Table::Control, pk: keys::standing_pk(&lease.tenant), sk };
+            changes.push((delete(key), totals));
+        }
+        commit(store, lease, &changes).await?;
     }
-    commit(store, lease, &changes).await
+    Ok(())
 }
 
 /// Writes and what they do to the totals, as many at once as fit.
@@ -88,11 +92,15 @@ async fn commit(store: &impl Store, lease: &Lease, changes: &[(Write, Counts)]) 
 /// The store's.
 pub async fn foreign_domains(store: &impl Store, tenant: &TenantId) -> Result<BTreeSet<String>, Fault> {
     let mut domains = BTreeSet::new();
-    for (_, item) in everything(store, keys::all(Table::Control, keys::standing_pk(tenant))).await? {
-        if let Standing::Skipped(skipped) = read("a standing verdict", item)?
-            && skipped.reason == SkipReason::DomainNotRegistered
-        {
-            domains.extend(skipped.domain.filter(|domain| !domain.is_microsofts()).map(|domain| domain.to_string()));
+    let mut pages = Pages::of(store, keys::all(Table::Control, keys::standing_pk(tenant)));
+    while let Some(page) = pages.next().await? {
+        for (_, item) in page {
+            if let Standing::Skipped(skipped) = read("a standing verdict", item)?
+                && skipped.reason == SkipReason::DomainNotRegistered
+            {
+                let domain = skipped.domain.filter(|domain| !domain.is_microsofts());
+                domains.extend(domain.map(|domain| domain.to_string()));
+            }
         }
     }
     Ok(domains)

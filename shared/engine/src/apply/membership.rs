@@ -1,5 +1,7 @@
 //! Carrying out the membership changes of a group.
 
+use std::collections::BTreeSet;
+
 use directory::{Held, Kind, ObjectId, settle::Local};
 use serde_json::json;
 
@@ -7,7 +9,8 @@ use super::Applier;
 use crate::{
     keys,
     lease::{Lease, Stop, delete, put},
-    links, members,
+    links::Ancestry,
+    members,
     ports::{Change, Condition, Item, Key, Store, Write},
     records::{ChunkProgress, Entry},
 };
@@ -42,22 +45,12 @@ impl<S: Store> Applier<'_, S> {
             }
         }
         let keys: Vec<Key> = leave.iter().map(|user| keys::member(tenant, local, user)).collect();
-        let locals: Vec<Local> = leave.iter().map(|user| (Kind::User, user.clone())).collect();
-        let held = self.loader.held(&locals).await?;
-        for ((key, item), held) in keys.iter().zip(self.store.get(&keys).await?).zip(held) {
-            if item.is_none() {
-                continue;
-            }
-            let stays = match held {
-                Some(Held::User(user)) if user.is_member_material() => match &user.entra_id {
-                    Some(id) => links::ancestors(self.store, tenant, id).await?.contains(group),
-                    None => false,
-                },
-                _ => false,
-            };
-            if !stays {
-                writes.push((delete(key.clone()), -1));
-            }
+        let members = self.store.get(&keys).await?;
+        let leave: Vec<&ObjectId> =
+            leave.iter().zip(members).filter(|(_, item)| item.is_some()).map(|(id, _)| id).collect();
+        let stay = self.stay(group, &leave).await?;
+        for user in leave.into_iter().filter(|user| !stay.contains(*user)) {
+            writes.push((delete(keys::member(tenant, local, user)), -1));
         }
         for part in writes.chunks(Lease::ROOM - 1) {
             let total: i64 = part.iter().map(|(_, number)| number).sum();
@@ -70,5 +63,31 @@ impl<S: Store> Applier<'_, S> {
             self.lease.commit(self.store, writes).await?;
         }
         Ok(())
+    }
+
+    /// Of the members that are to leave, by our ids, those who do not: they are here, and Entra names them as members now,
+    /// or has deleted them while their deletion is held back or not enabled.
+    async fn stay(&self, group: &ObjectId, leave: &[&ObjectId]) -> Result<BTreeSet<ObjectId>, Stop> {
+        let ids: Vec<ObjectId> = leave.iter().copied().cloned().collect();
+        let mut stay = members::lingering(&self.loader, &ids, |_, user| user.is_member_material()).await?;
+        let locals: Vec<Local> = ids.iter().map(|id| (Kind::User, id.clone())).collect();
+        let here: Vec<(ObjectId, ObjectId)> = self
+            .loader
+            .held(&locals)
+            .await?
+            .into_iter()
+            .filter_map(|held| match held {
+                Some(Held::User(user)) if user.is_member_material() => Some((user.entra_id?, user.id)),
+                _ => None,
+            })
+            .collect();
+        let ancestry = Ancestry::new(self.store, self.loader.tenant);
+        ancestry.prepare(&here.iter().map(|(entra_id, _)| entra_id.clone()).collect::<Vec<_>>()).await?;
+        for (entra_id, local) in here {
+            if ancestry.of(&entra_id).await?.contains(group) {
+                stay.insert(local);
+            }
+        }
+        Ok(stay)
     }
 }

@@ -12,18 +12,16 @@ use serde_json::json;
 use super::{Applier, ENOUGH, Known, UnitWork, steps::steps};
 use crate::{
     keys,
-    lease::{Lease, Stop, delete, note, put, set},
+    lease::{Stop, delete, note, put, set},
     links,
-    plan::add_totals,
     ports::{Change, Condition, Item, Key, Store, Table, Write},
-    records::{ChunkProgress, Claim, Counts, Entry, Run, Standing, Waiting, Work, read, write},
+    records::{ChunkProgress, Claim, Counts, Entry, Standing, Waiting, Work, read, write},
 };
 
 impl<S: Store> Applier<'_, S> {
     /// What a unit comes to as things are now.
     pub(super) async fn settle(
         &self,
-        run: &mut Run,
         entry: &Entry,
         progress: &ChunkProgress,
         known: &Known,
@@ -35,7 +33,7 @@ impl<S: Store> Applier<'_, S> {
             match self.decide(planned, *empties, progress) {
                 None => selected.push(planned.clone()),
                 Some(_) if self.selection.releasing => (),
-                Some(outcome) => self.left(run, &mut unit, planned, outcome, planned.change.error.clone()).await?,
+                Some(outcome) => self.left(&mut unit, planned, outcome, planned.change.error.clone()).await?,
             }
         }
         if selected.is_empty() {
@@ -47,39 +45,32 @@ impl<S: Store> Applier<'_, S> {
         let settled = settle::settle(&selected, &now, &known.owners, self.rules.exempt, self.rules.connection);
         for (planned, (outcome, why)) in selected.iter().zip(&settled.outcomes) {
             if *outcome == Outcome::Applied {
-                self.done(run, &mut unit, planned, waiting.contains(&planned.change.object_id));
+                self.done(&mut unit, planned, waiting.contains(&planned.change.object_id));
             } else {
-                self.left(run, &mut unit, planned, *outcome, why.clone()).await?;
+                self.left(&mut unit, planned, *outcome, why.clone()).await?;
             }
         }
         for moved in &settled.moves {
             if let (Kind::Group, Some(before), None) = (moved.local.0, &moved.before, &moved.after) {
-                self.empty(&moved.local.1, before.rev()).await?;
+                self.empty(&mut unit, &moved.local.1, before.rev()).await?;
             }
         }
         for step in steps(settled.moves) {
-            let last = self.writes(&step, &known.owners);
+            let mut totals = Counts::default();
             for moved in &step {
-                unit.totals.add(Counts::of(moved.after.as_ref()), 1);
-                unit.totals.add(Counts::of(moved.before.as_ref()), -1);
+                totals.add(Counts::of(moved.after.as_ref()), 1);
+                totals.add(Counts::of(moved.before.as_ref()), -1);
             }
-            if unit.writes.len() + last.len() <= ENOUGH {
-                unit.writes.extend(last);
-            } else {
-                // Too large for one transaction: the steps before stand by themselves, each whole.
-                let mut early = std::mem::replace(&mut unit.writes, last);
-                early.extend(add_totals(self.loader.tenant, &std::mem::take(&mut unit.totals)));
-                self.lease.commit_in_order(self.store, early).await?;
-            }
+            unit.add(self.writes(&step, &known.owners), totals);
         }
         Ok(unit)
     }
 
     /// A group that is removed for good leaves no members behind.
-    pub(super) async fn empty(&self, group: &ObjectId, rev: u64) -> Result<(), Stop> {
+    async fn empty(&self, unit: &mut UnitWork, group: &ObjectId, rev: u64) -> Result<(), Stop> {
         let pk = keys::members_pk(self.loader.tenant, group);
         let rows = links::everything(self.store, keys::all(Table::Directory, pk.clone())).await?;
-        for part in rows.chunks(Lease::ROOM - 1) {
+        for part in rows.chunks(ENOUGH - 1) {
             let row = |user: &String| Key { table: Table::Directory, pk: pk.clone(), sk: user.clone() };
             let mut writes: Vec<Write> = part.iter().map(|(user, _)| delete(row(user))).collect();
             let fewer = -i64::try_from(part.len()).unwrap_or_default();
@@ -88,92 +79,82 @@ impl<S: Store> Applier<'_, S> {
                 change: Change::Set { set: Item::new(), add: vec![("member_count", fewer)] },
                 only_if: vec![Condition::Equals("rev", json!(rev))],
             });
-            self.lease.commit(self.store, writes).await?;
+            unit.add(writes, Counts::default());
         }
         Ok(())
     }
 
     /// What follows from a change that is carried out.
-    pub(super) fn done(&self, run: &Run, unit: &mut UnitWork, planned: &Planned, waited: bool) {
+    fn done(&self, unit: &mut UnitWork, planned: &Planned, waited: bool) {
         let (tenant, change) = (self.loader.tenant, &planned.change);
-        unit.outcomes.push((change.id.clone(), Outcome::Applied, None));
+        unit.became(change, Outcome::Applied, None);
+        let (mut writes, mut totals) = (Vec::new(), Counts::default());
         if planned.local != change.object_id && planned.change.fields.contains_key("entra_id") {
             let local = Item::from_iter([("local".to_owned(), json!(planned.local))]);
-            unit.writes.push(set(keys::mirror(tenant, change.object, &change.object_id), local));
+            writes.push(set(keys::mirror(tenant, change.object, &change.object_id), local));
         }
         if waited {
-            unit.writes.push(delete(keys::standing(tenant, change.object, &change.object_id)));
+            writes.push(delete(keys::standing(tenant, change.object, &change.object_id)));
             match change.object {
-                Kind::User => unit.totals.skipped_users -= 1,
-                Kind::Group => unit.totals.skipped_groups -= 1,
+                Kind::User => totals.skipped_users -= 1,
+                Kind::Group => totals.skipped_groups -= 1,
             }
         }
         let work = keys::work(tenant, change.object, &change.object_id);
         // Members are written after this. Should it not come to that, the run that takes over has to look at them.
-        let everybody = run.settings.is_none() && run.everybody[Kind::Group].is_some();
-        let members = !everybody && (change.fields.contains_key("members") || change.comes_or_goes());
+        let members = !self.everybody && (change.fields.contains_key("members") || change.comes_or_goes());
         if planned.purge {
             // The next run looks at it once more, and forgets what Entra said of it.
-            unit.writes.push(note(work, &Work::left(&self.lease.run, members)));
+            writes.push(note(work, &Work::left(&self.lease.run, members)));
         } else if members {
-            unit.writes.push(note(work, &Work::found(&self.lease.run, true)));
+            writes.push(note(work, &Work::found(&self.lease.run, true)));
         }
         if !planned.purge && change.category == Category::Deleting {
             let days = i64::from(self.rules.settings.recovery_days.0);
             let until = self.rules.now.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX);
-            unit.writes.push(put(
+            writes.push(put(
                 keys::alarm(tenant, until, change.object, &change.object_id),
                 write(&Work::found(&self.lease.run, false)),
             ));
+        }
+        if !writes.is_empty() {
+            unit.add(writes, totals);
         }
     }
 
     /// What follows from a change that is not carried out: it stays on the worklist, and a failure is remembered.
     pub(super) async fn left(
         &self,
-        run: &mut Run,
         unit: &mut UnitWork,
         planned: &Planned,
         outcome: Outcome,
         why: Option<String>,
     ) -> Result<(), Stop> {
         let (tenant, change) = (self.loader.tenant, &planned.change);
-        unit.outcomes.push((change.id.clone(), outcome, why.clone()));
+        unit.became(change, outcome, why.clone());
+        let (mut writes, mut totals) = (Vec::new(), Counts::default());
         let mut again = true;
-        match outcome {
-            Outcome::Failed => {
-                run.counts.failed[change.object] += 1;
-                let key = keys::standing(tenant, change.object, &change.object_id);
-                let before: Option<Standing> = self
-                    .store
-                    .get(std::slice::from_ref(&key))
-                    .await?
-                    .pop()
-                    .flatten()
-                    .map(|item| read("a standing verdict", item))
-                    .transpose()?;
-                let waiting = waiting(before.as_ref(), planned, why.unwrap_or_default(), self.rules.now);
-                again = waiting.attempts == 1;
-                if !again {
-                    let work = Work::found(&self.lease.run, false);
-                    unit.writes.push(put(
-                        keys::alarm(tenant, waiting.retry_at, change.object, &change.object_id),
-                        write(&work),
-                    ));
-                }
-                let standing = Standing::Waiting(waiting);
-                unit.totals.add(Counts::of_standing(change.object, Some(&standing)), 1);
-                unit.totals.add(Counts::of_standing(change.object, before.as_ref()), -1);
-                unit.writes.push(put(key, write(&standing)));
+        if outcome == Outcome::Failed {
+            let key = keys::standing(tenant, change.object, &change.object_id);
+            let item = self.store.get(std::slice::from_ref(&key)).await?.pop().flatten();
+            let before: Option<Standing> = item.map(|item| read("a standing verdict", item)).transpose()?;
+            let waiting = waiting(before.as_ref(), planned, why.unwrap_or_default(), self.rules.now);
+            again = waiting.attempts == 1;
+            if !again {
+                let alarm = keys::alarm(tenant, waiting.retry_at, change.object, &change.object_id);
+                writes.push(put(alarm, write(&Work::found(&self.lease.run, false))));
             }
-            Outcome::Stale => run.counts.stale[change.object] += 1,
-            Outcome::Applied | Outcome::Held | Outcome::Unchecked => (),
+            let standing = Standing::Waiting(waiting);
+            totals.add(Counts::of_standing(change.object, Some(&standing)), 1);
+            totals.add(Counts::of_standing(change.object, before.as_ref()), -1);
+            writes.push(put(key, write(&standing)));
         }
         if again {
             let members = change.fields.contains_key("members");
             let work = keys::work(tenant, change.object, &change.object_id);
-            unit.writes.push(note(work, &Work::left(&self.lease.run, members)));
+            writes.push(note(work, &Work::left(&self.lease.run, members)));
         }
+        unit.add(writes, totals);
         Ok(())
     }
 

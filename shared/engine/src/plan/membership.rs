@@ -3,7 +3,7 @@
 use directory::{Category, Held, Kind, ObjectId, Verdict};
 use serde_json::json;
 
-use super::{Batch, Planner, verdict::count};
+use super::{Batch, Groups, Planner, verdict::count};
 use crate::{
     chunk,
     lease::Stop,
@@ -21,7 +21,7 @@ impl<S: Store> Planner<'_, S> {
         id: &ObjectId,
         evaluated: Option<&(Verdict, Option<Held>)>,
         which: &Memberships,
-        cache: &mut members::Cache,
+        groups: &mut Groups<'_, S>,
     ) -> Result<(), Stop> {
         let Some((verdict, held)) = evaluated else { return Ok(()) };
         let held = held.as_ref();
@@ -47,7 +47,7 @@ impl<S: Store> Planner<'_, S> {
             _ => return Ok(()),
         };
         let local = held.map_or_else(|| planned.map_or(id, |planned| &planned.local), Held::id).clone();
-        let difference = members::difference(&self.loader, &self.rules, id, &local, which, cache).await?;
+        let difference = members::difference(&self.loader, &self.rules, id, &local, which, groups).await?;
         if difference.join.is_empty() && difference.leave.is_empty() {
             return Ok(());
         }

@@ -11,17 +11,13 @@ use crate::{
     lease::{Lease, Stop, delete, note, put},
     links,
     ports::{GraphPage, Key, Store, Write},
-    records::{Claimants, Cursor, Link, MirrorRow, Run, Warning, Work, read, write},
+    records::{Claimants, Cursor, Link, MirrorRow, Work, read, write},
 };
-
-/// How many unreadable objects a run names.
-pub(super) const MOST_NAMED: usize = 20;
 
 /// The writes that a page comes to, in their order, without the cursor.
 pub(super) async fn take_in(
     store: &impl Store,
     lease: &Lease,
-    run: &mut Run,
     kind: Kind,
     page: GraphPage,
     cursor: &mut Cursor,
@@ -53,27 +49,23 @@ pub(super) async fn take_in(
         match object {
             Observed::User { id, told } => {
                 cursor.seen += 1;
+                cursor.unreadable.remove(id.as_str());
                 intake.user(id, &told);
             }
             Observed::Group { id, told, members } => {
                 cursor.seen += 1;
                 intake.group(id, &told, members).await?;
             }
-            Observed::Removed { id, how } => intake.removed(&id, how).await?,
+            Observed::Removed { id, how } => {
+                cursor.unreadable.remove(id.as_str());
+                intake.removed(&id, how).await?;
+            }
             Observed::Unreadable { id, why } => {
                 // It is there, whatever is wrong with it: nobody may be taken for gone because of it.
-                match ObjectId::try_from(id.as_str()) {
-                    Ok(id) => intake.keep(&id),
-                    Err(_) => cursor.nameless = true,
+                if let Ok(id) = ObjectId::try_from(id.as_str()) {
+                    intake.keep(&id);
                 }
-                if run.warnings.iter().filter(|warning| warning.code == "unreadable_object").count() < MOST_NAMED {
-                    let message =
-                        format!("{} {id:?} of Entra could not be read and is left as it is: {why}", kind.name());
-                    let warning = Warning { code: "unreadable_object".to_owned(), message };
-                    if !run.warnings.contains(&warning) {
-                        run.warnings.push(warning);
-                    }
-                }
+                cursor.cannot_read(&id, &why);
             }
         }
     }

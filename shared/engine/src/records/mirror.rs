@@ -1,8 +1,9 @@
 //! What Entra last said, how far it was read, and who owns an address.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use directory::{Entra, EntraGroup, EntraUser, Kind, MemberKind, ObjectId, Removal};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{read, write};
@@ -32,10 +33,67 @@ pub struct Cursor {
     pub seen: u64,
     /// A hash of the last page, to notice a round that goes in circles.
     pub last_page: String,
-    /// The full round named an object by something that is no id, so that nobody can be taken for unseen.
+    /// Something of the round could not be read and it is not known what, so that nobody can be taken for unseen.
     pub nameless: bool,
+    /// Objects that could not be read, and why: each is read again with growing pauses (rule 3.7).
+    pub unreadable: BTreeMap<String, String>,
+    /// How often a collection was read again because of them.
+    pub rereads: u32,
+    /// When it is read again, in epoch seconds.
+    pub reread_at: Option<i64>,
     /// The full round is read, and its unseen objects are to be marked as gone.
     pub sweep: bool,
+    /// How far that has come: a digit, and the last object under it.
+    pub swept: Option<(char, Option<String>)>,
+}
+
+/// So many objects that could not be read are remembered by name.
+const MOST_UNREADABLE: usize = 50;
+
+impl Cursor {
+    /// A full round from its first page on.
+    #[must_use]
+    pub fn begin_full(&self) -> Self {
+        Self {
+            connection: self.connection,
+            round: self.round + 1,
+            first_round: self.first_round,
+            full: true,
+            select: self.select.clone(),
+            rereads: self.rereads,
+            ..Self::default()
+        }
+    }
+
+    /// The round under way, from its beginning.
+    #[must_use]
+    pub fn begin_again(self) -> Self {
+        if self.full { self.begin_full() } else { Self { page: None, pages: 0, last_page: String::new(), ..self } }
+    }
+
+    /// Remember an object that could not be read. One without an id, or one too many, makes everybody uncertain.
+    pub fn cannot_read(&mut self, id: &str, why: &str) {
+        self.nameless |= ObjectId::try_from(id).is_err() || self.unreadable.len() == MOST_UNREADABLE;
+        if self.unreadable.len() < MOST_UNREADABLE {
+            if !self.full && !self.unreadable.contains_key(id) {
+                (self.rereads, self.reread_at) = (0, None);
+            }
+            self.unreadable.insert(id.to_owned(), why.to_owned());
+        }
+    }
+
+    /// The round has ended: what could not be read is read again with the next run, then after 6, 12 and 24 hours, then
+    /// daily.
+    pub fn end_round(&mut self, now: Timestamp) {
+        if self.unreadable.is_empty() {
+            (self.rereads, self.reread_at) = (0, None);
+        } else if self.full || self.reread_at.is_none() {
+            let hours = [0, 6, 12].get(self.rereads as usize).copied().unwrap_or(24);
+            self.rereads += 1;
+            self.reread_at = Some(now.as_second() + hours * 3600);
+        }
+        self.nameless &= self.full;
+    }
 }
 
 /// A row of the mirror.

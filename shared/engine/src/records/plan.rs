@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use directory::{Change, ObjectId, Outcome, Planned, Skipped, settle::Local};
+use directory::{Change, Kind, ObjectId, Outcome, Planned, Skipped, settle::Local};
 use serde::{Deserialize, Serialize};
 
 /// An entry of a stored plan.
@@ -44,14 +44,26 @@ pub enum Entry {
     },
 }
 
+/// What became of a change that was not simply applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exception {
+    /// Of a user or a group.
+    pub object: Kind,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why it failed or is stale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// How far a chunk was carried out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChunkProgress {
     /// Entries done.
     pub through: usize,
-    /// What became of changes that were not simply applied, and why.
-    pub exceptions: BTreeMap<String, (Outcome, Option<String>)>,
+    /// What became of changes that were not simply applied.
+    pub exceptions: BTreeMap<String, Exception>,
     /// Entries of which the held changes were released.
     pub released: usize,
 }

@@ -101,6 +101,8 @@ pub enum Phase {
         /// Go on behind this sort key.
         after: Option<String>,
     },
+    /// Look at the plan as a whole: what the brake holds, whom a manual run has to name.
+    Weigh,
     /// Carry out the plan from this chunk on.
     Apply {
         /// Number of the chunk.
@@ -159,14 +161,16 @@ pub struct Run {
     pub tally: Tally,
     /// Everybody is evaluated, as asked for up to this number; nothing where only the worklist is.
     pub everybody: PerKind<Option<u64>>,
-    /// Evaluated ahead of their turn, together with others of their unit.
+    /// Evaluated ahead of their turn, together with others of their unit: kept in parts beside the plan.
+    #[serde(skip)]
     pub ahead: BTreeSet<(Kind, ObjectId)>,
+    /// How many parts.
+    #[serde(default)]
+    pub ahead_parts: u32,
     /// Unregistered domains that a manual run met (rule 2.6).
     pub foreign: BTreeSet<String>,
     /// The worklist held something when the run looked: it is cleared at the end.
     pub worked: bool,
-    /// The version of the settings that the plan was made under.
-    pub settings_rev: u64,
     /// When the record is removed, in epoch seconds.
     pub ttl: i64,
 }

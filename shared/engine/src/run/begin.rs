@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use directory::{Code, Failure, Kind, PerKind, RunId};
+use directory::{Code, Failure, Kind, PerKind, RunId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -10,12 +10,19 @@ use super::{Request, World, read::per_run};
 use crate::{
     keys,
     lease::{Lease, Stop, put},
-    ports::{Change, Clock, Condition, Graph, Item, Queue, Secrets, Store, Write},
+    ports::{Change, Clock, Condition, Fault, Graph, Item, NotCommitted, Queue, Secrets, Store, Write},
     records::{Action, Billable, Counts, Phase, Run, RunCounts, RunState, Schedule, Tally, Tenant, read, write},
+    schedule,
 };
 
 /// How long a plan can be applied (rule 4.6).
 pub(super) const PLAN_HOURS: i64 = 24;
+
+/// A person's run that was interrupted is taken up so long after its lease has ended.
+const TAKEN_UP_SECONDS: i64 = 60;
+
+/// What the end of a run warns of.
+const END_WARNINGS: [&str; 2] = ["no_tech_contact", "seats_exceeded"];
 
 /// How long runs are kept (rule 4.12).
 pub(super) const KEPT_DAYS: i64 = 90;
@@ -46,7 +53,9 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         if let Some(unfinished) = &sync.run {
             let item = self.store.get(&[keys::run(&request.tenant, unfinished)]).await?.pop().flatten();
             if let Some(mut run) = item.map(|item| read::<Run>("a run", item)).transpose()? {
-                if request.queued {
+                // The queue goes on with it, and so does a person who asks for the same once more.
+                let same = request.run.as_ref() == Some(unfinished);
+                if request.queued || (same && request.action == run.action && run.state == RunState::Continuing) {
                     if run.phase == Phase::Pull {
                         // A full round may have ended without the run's having written that down.
                         for kind in Kind::ALL {
@@ -55,7 +64,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                     }
                     return Ok(Ok(run));
                 }
-                if run.state == RunState::Continuing {
+                if run.state == RunState::Continuing && !same {
                     run.state = RunState::Failed;
                     run.finished_at = Some(now);
                     run.error = Some(Failure::new(
@@ -107,9 +116,9 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             tally: Tally::default(),
             everybody: PerKind { users: wants(Kind::User), groups: wants(Kind::Group) },
             ahead: BTreeSet::new(),
+            ahead_parts: 0,
             foreign: BTreeSet::new(),
             worked: false,
-            settings_rev: meta.rev,
             ttl: now.as_second() + KEPT_DAYS * 86_400,
         }
     }
@@ -168,8 +177,10 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 );
                 return refuse(Code::Superseded, message, newest);
             }
-            run.held = None;
         }
+        // A person's word: nothing is held, and what the end of a run warns of is said anew.
+        run.held = None;
+        run.warnings.retain(|warning| !END_WARNINGS.contains(&warning.code.as_str()));
         run.action = request.action;
         run.by.clone_from(&request.by);
         run.state = RunState::Continuing;
@@ -178,24 +189,30 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         Ok(Ok(run))
     }
 
-    /// Take the lease, in one commit with the record of the run.
+    /// Take the lease, in one commit with the record of the run, if nobody else has and the settings are still those that
+    /// were read. A person's run is due again soon after its lease, should it be interrupted.
     pub(super) async fn take(
         &self,
         lease: &Lease,
+        request: &Request,
+        meta: &Tenant,
         sync: &Schedule,
         run: &Run,
         mut writes: Vec<Write>,
-    ) -> Result<(), Stop> {
+    ) -> Result<bool, Fault> {
         let now = self.clock.now();
         let until = now.as_millisecond()
             + i64::try_from((self.clock.remaining() + self.grace).as_millis()).unwrap_or(i64::MAX / 2);
-        let set = Item::from_iter([
+        let mut set = Item::from_iter([
             ("owner".to_owned(), json!(lease.owner)),
             ("lease_until".to_owned(), json!(until)),
             ("fence".to_owned(), json!(lease.fence)),
             ("run".to_owned(), json!(lease.run)),
             ("since".to_owned(), json!(run.started_at)),
         ]);
+        if !request.queued {
+            set.extend(schedule::due_attributes(&lease.tenant, Some(until / 1000 + TAKEN_UP_SECONDS)));
+        }
         let owner =
             sync.owner.as_ref().map_or(Condition::Without("owner"), |owner| Condition::Equals("owner", json!(owner)));
         let fence =
@@ -206,12 +223,20 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             only_if: vec![owner, fence],
         };
         writes.insert(0, lease_write);
+        writes.push(same_settings(&lease.tenant, meta));
         writes.push(put(keys::run(&lease.tenant, &run.run), write(run)));
-        self.store.commit(writes).await.map_err(|err| match err {
-            crate::ports::NotCommitted::Refused(_) => Stop::LeaseLost,
-            crate::ports::NotCommitted::Fault(fault) => Stop::Fault(fault),
-        })
+        match self.store.commit(writes).await {
+            Ok(()) => Ok(true),
+            Err(NotCommitted::Refused(_)) => Ok(false),
+            Err(NotCommitted::Fault(fault)) => Err(fault),
+        }
     }
+}
+
+/// The condition that the settings are still those that were read.
+pub(super) fn same_settings(tenant: &TenantId, meta: &Tenant) -> Write {
+    let only_if = vec![Condition::Equals("rev", json!(meta.rev))];
+    Write { key: keys::meta(tenant), change: Change::Check, only_if }
 }
 
 pub(super) fn busy_failure(run: Option<&RunId>, since: Option<Timestamp>) -> Failure {

@@ -6,15 +6,19 @@ use directory::{Kind, PerKind, TenantId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Job, World};
+use super::{Job, MOST_TRIES, World, begin::same_settings};
 use crate::{
     keys,
     lease::{self, Lease, Stop, put},
     no_contact,
-    ports::{Clock, Fault, Graph, Item, Message, Queue, QueueName, Secrets, Store},
-    records::{Action, Counts, Run, RunCounts, RunState, Schedule, Status, Tenant, Warning, write},
+    outcomes::{self, Exceptions},
+    ports::{Change, Clock, Fault, Graph, Item, Message, Queue, QueueName, Secrets, Store, Write},
+    records::{Action, Counts, Run, RunCounts, RunState, Schedule, Status, Tenant, Warning, read, write},
     schedule,
 };
+
+/// The longest that a message can wait (SQS, "Amazon SQS message timers").
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// A slice that was handed over and not taken up for so long is lost.
 pub(super) const HANDOVER_SECONDS: i64 = 900;
@@ -25,104 +29,76 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         &self,
         lease: &Lease,
         run: &mut Run,
-        meta: &Tenant,
+        mut meta: Tenant,
         sync: &Schedule,
         counts: &Counts,
         now: Timestamp,
     ) -> Result<(), Stop> {
         let tenant = &lease.tenant;
-        let planned = run.action == Action::Preview && run.error.is_none();
-        run.state = match (&run.error, planned, run.action, &run.held) {
+        run.state = match (&run.error, run.action, &run.held) {
             (Some(_), ..) => RunState::Failed,
-            (None, true, ..) => RunState::Planned,
-            (None, false, Action::Sync, Some(_)) => RunState::Held,
-            (None, false, ..) => RunState::Applied,
+            (None, Action::Preview, _) => RunState::Planned,
+            (None, Action::Sync, Some(_)) => RunState::Held,
+            (None, ..) => RunState::Applied,
         };
         run.finished_at = Some(now);
-        if run.state == RunState::Failed {
-            run.chunks = 0;
-            run.counts = RunCounts::default();
+        let mut exceptions = Exceptions::default();
+        match run.state {
+            RunState::Failed => {
+                run.chunks = 0;
+                run.counts = RunCounts::default();
+            }
+            RunState::Applied | RunState::Held if run.chunks > 0 => {
+                exceptions = outcomes::exceptions(self.store, tenant, run).await?;
+                run.counts.failed = exceptions.failed;
+                run.counts.stale = exceptions.stale;
+            }
+            _ => (),
         }
         let counts = if run.is_idle() { *counts } else { self.counts(tenant).await? };
         count_standing(run, &counts);
         if matches!(run.state, RunState::Applied | RunState::Held) {
             run.billable.after = counts.billable;
         }
-        run.warnings.extend(no_contact::warning(meta, now));
         if let Some(seats) = run.billable.seats.filter(|seats| run.billable.after > i64::from(*seats)) {
             run.warnings.push(Warning {
                 code: "seats_exceeded".to_owned(),
                 message: format!("there are {} billable users for {seats} seats", run.billable.after),
             });
         }
-        let mut set = released();
-        let applied = matches!(run.state, RunState::Applied | RunState::Held);
-        if applied && run.settings.is_none() {
-            let mut done = sync.done;
-            for kind in Kind::ALL.into_iter().filter(|kind| run.complete[*kind]) {
-                done[kind] = done[kind].max(run.everybody[kind].unwrap_or_default());
-            }
-            set.insert("done".to_owned(), json!(done));
-        }
-        if planned || applied {
-            set.insert("newest".to_owned(), json!(run.run));
-        }
-        match run.state {
-            RunState::Held => drop(set.insert("holding".to_owned(), json!(run.run))),
-            RunState::Applied
-                if run.settings.is_none()
-                    && (run.action != Action::Apply || sync.holding.as_ref() == Some(&run.run)) =>
-            {
-                drop(set.insert("holding".to_owned(), Value::Null));
-            }
-            _ => (),
-        }
-        if run.action == Action::Sync {
-            let due = next_due(tenant, run, meta, sync, now);
-            set.insert("due_at".to_owned(), json!(due));
-            set.insert("due_shard".to_owned(), json!(due.map(|_| schedule::run_shard(tenant))));
-            if applied {
-                set.insert("last_success".to_owned(), json!(now));
-                set.insert("last_error".to_owned(), Value::Null);
-                set.insert("failures".to_owned(), json!(0));
-            } else {
-                set.insert("last_error".to_owned(), json!(run.error));
-                set.insert("failures".to_owned(), json!(sync.failures + 1));
-            }
-        } else if applied {
-            set.insert("last_success".to_owned(), json!(now));
-        }
-        let end = |set: Item| vec![lease::set(keys::sync(tenant), set), put(keys::run(tenant, &run.run), write(run))];
-        if run.action == Action::Sync && no_contact::is_overdue(meta, now) {
-            let mut never = set.clone();
-            never.extend(["due_at", "due_shard"].map(|name| (name.to_owned(), Value::Null)));
-            let writes = end(never).into_iter().chain(no_contact::stop(tenant, meta, now)).collect();
-            match lease.commit(self.store, writes).await {
-                // Somebody has just changed the settings: the next run looks again.
-                Err(Stop::Raced) => (),
-                done => return done,
+        run.warnings.extend(no_contact::warning(&meta, now));
+        for _ in 0..MOST_TRIES {
+            match lease.commit(self.store, ending(lease, run, &meta, sync, exceptions, now)).await {
+                // Somebody has just changed the settings, on which the next due time depends.
+                Err(Stop::Raced) => {
+                    let item = self.store.get(&[keys::meta(tenant)]).await?.pop().flatten();
+                    meta = read("the tenant", item.unwrap_or_default())?;
+                }
+                Err(stop) => return Err(stop),
+                Ok(()) => {
+                    tracing::info!(run = %run.run, state = ?run.state, slices = run.slices, graph = run.requests.graph, "run ends");
+                    return Ok(());
+                }
             }
         }
-        let mut writes = end(set);
-        if run.action == Action::Preview {
-            let status = Item::from_iter([("status".to_owned(), json!(checked(run, meta, now)))]);
-            writes.push(lease::set(keys::meta(tenant), status));
-        }
-        lease.commit(self.store, writes).await?;
-        tracing::info!(run = %run.run, state = ?run.state, slices = run.slices, graph = run.requests.graph, "run ends");
-        Ok(())
+        Err(Stop::Raced)
     }
 
     /// Leave the rest to the next invocation: what is done is committed, the run goes on by a message.
     pub(super) async fn hand_over(&self, lease: &Lease, run: &mut Run, pause: Duration) -> Result<(), Stop> {
         let now = self.clock.now();
         let seconds = i64::try_from(pause.as_secs()).unwrap_or(HANDOVER_SECONDS);
-        let mut set = released();
-        set.retain(|name, _| name == "owner" || name == "lease_until");
-        set.insert("due_at".to_owned(), json!(now.as_second() + seconds + HANDOVER_SECONDS));
-        set.insert("due_shard".to_owned(), json!(schedule::run_shard(&lease.tenant)));
+        // A pause that no message can wait for is left to dispatch.
+        let by_message = pause <= LONGEST_DELAY;
+        let due = now.as_second() + seconds + if by_message { HANDOVER_SECONDS } else { 0 };
+        let mut set = schedule::due_attributes(&lease.tenant, Some(due));
+        set.extend(["owner", "lease_until"].map(|name| (name.to_owned(), Value::Null)));
         let release = lease::set(keys::sync(&lease.tenant), set);
         lease.commit(self.store, vec![release, put(keys::run(&lease.tenant, &run.run), write(run))]).await?;
+        if !by_message {
+            tracing::info!(run = %run.run, slice = run.slices, seconds, "goes on when Microsoft's pause is over");
+            return Ok(());
+        }
         let job = Job {
             tenant: lease.tenant.clone(),
             action: "sync".to_owned(),
@@ -131,16 +107,78 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         };
         let body =
             serde_json::to_string(&job).map_err(|err| Fault::permanent("cannot write a message").because(err))?;
-        let message = Message { group: lease.tenant.to_string(), body, delay: pause.min(Duration::from_secs(900)) };
+        let message = Message { group: lease.tenant.to_string(), body, delay: pause };
         self.queue.send(QueueName::Sync, vec![message]).await?;
         tracing::info!(run = %run.run, slice = run.slices, "goes on in the next invocation");
         Ok(())
     }
 }
 
-/// The attributes that let the lease go.
-pub(super) fn released() -> Item {
-    ["owner", "lease_until", "run", "since"].into_iter().map(|name| (name.to_owned(), Value::Null)).collect()
+/// The writes that end a run, refused where the settings are not `meta` any longer.
+fn ending(
+    lease: &Lease,
+    run: &Run,
+    meta: &Tenant,
+    sync: &Schedule,
+    exceptions: Exceptions,
+    now: Timestamp,
+) -> Vec<Write> {
+    let tenant = &lease.tenant;
+    let applied = matches!(run.state, RunState::Applied | RunState::Held);
+    let mut set: Item =
+        ["owner", "lease_until", "run", "since"].into_iter().map(|name| (name.to_owned(), Value::Null)).collect();
+    if applied && run.settings.is_none() {
+        let mut done = sync.done;
+        for kind in Kind::ALL.into_iter().filter(|kind| run.complete[*kind]) {
+            done[kind] = done[kind].max(run.everybody[kind].unwrap_or_default());
+        }
+        set.insert("done".to_owned(), json!(done));
+    }
+    if applied || run.state == RunState::Planned {
+        set.insert("newest".to_owned(), json!(run.run));
+    }
+    match run.state {
+        RunState::Held => drop(set.insert("holding".to_owned(), json!(run.run))),
+        RunState::Applied if holds_nothing(run, sync, exceptions) => {
+            drop(set.insert("holding".to_owned(), Value::Null));
+        }
+        _ => (),
+    }
+    if run.action == Action::Sync {
+        let failures = if applied { 0 } else { sync.failures + 1 };
+        set.insert("last_error".to_owned(), json!(run.error));
+        set.insert("failures".to_owned(), json!(failures));
+    }
+    if applied {
+        set.insert("last_success".to_owned(), json!(now));
+    }
+    set.extend(schedule::due_attributes(tenant, next_due(tenant, run, meta, sync, now)));
+    let mut writes = vec![put(keys::run(tenant, &run.run), write(run))];
+    let mut settings = same_settings(tenant, meta);
+    if run.action == Action::Preview {
+        let status = Item::from_iter([("status".to_owned(), json!(checked(run, meta, now)))]);
+        settings.change = Change::Set { set: status, add: Vec::new() };
+    }
+    let stopped = if run.action == Action::Sync && no_contact::is_overdue(meta, now) {
+        no_contact::stop(tenant, meta, now)
+    } else {
+        Vec::new()
+    };
+    if stopped.is_empty() {
+        writes.push(settings);
+    } else {
+        set.extend(schedule::due_attributes(tenant, None));
+        writes.extend(stopped);
+    }
+    writes.push(lease::set(keys::sync(tenant), set));
+    writes
+}
+
+/// Whether nothing is held any longer once a run was applied: it has planned everything anew, it has released what it held,
+/// or a person has carried out all of it.
+fn holds_nothing(run: &Run, sync: &Schedule, exceptions: Exceptions) -> bool {
+    let everything = run.settings.is_none() && (run.action != Action::Apply || exceptions.unchecked == 0);
+    everything || sync.holding.as_ref() == Some(&run.run)
 }
 
 /// What a preview says of the connection: it is a manual check too (rule 1.6).
@@ -153,9 +191,15 @@ pub(super) fn checked(run: &Run, meta: &Tenant, now: Timestamp) -> Status {
     }
 }
 
-/// The next due time: the regular one, or sooner where what failed may pass.
-pub(super) fn next_due(tenant: &TenantId, run: &Run, meta: &Tenant, sync: &Schedule, now: Timestamp) -> Option<i64> {
+/// The next due time. After a scheduled run it is the regular one, or sooner where what failed may pass; what a person asks
+/// for leaves it as it was.
+fn next_due(tenant: &TenantId, run: &Run, meta: &Tenant, sync: &Schedule, now: Timestamp) -> Option<i64> {
     let regular = schedule::next_run(tenant, meta.settings.sync_frequency, now)?;
+    if run.action != Action::Sync {
+        // Beyond its first slice what was due before is no longer known.
+        let before = sync.due_at.filter(|_| run.slices == 1 && sync.run.is_none());
+        return Some(before.map_or(regular, |before| before.min(regular)));
+    }
     let passes = run.error.as_ref().is_some_and(|failure| failure.code.passes());
     let soon = now.as_second() + (900 << sync.failures.min(6));
     Some(if passes { regular.min(soon) } else { regular })

@@ -14,6 +14,9 @@ use crate::{
     records::{Cursor, Run, Schedule, Tenant, Warning, read},
 };
 
+/// How many objects that could not be read a run names, of each kind.
+const MOST_NAMED: usize = 20;
+
 impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C> {
     /// Read both collections (rules 1.7 and 4.9).
     pub(super) async fn pull(
@@ -27,12 +30,13 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let mut who = match self.connection(&lease.tenant, meta, false).await? {
             Ok(who) => who,
             Err(failure) => {
-                run.error = Some(failure);
+                run.error = Some(of_run(failure, run));
                 return Ok(Worked::Done);
             }
         };
         let mut failures = Vec::new();
         let mut afresh = false;
+        let mut fresh = true;
         let mut at = 0;
         while let Some(kind) = Kind::ALL.get(at).copied() {
             at += 1;
@@ -41,7 +45,8 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             }
             let (graph, store, clock) = (self.graph, self.store, self.clock);
             let reader = Reader { graph, store, clock, lease, who: &who, connection: meta.connection, margin };
-            let pulled = reader.pull(run, &mut cursors[kind], kind).await?;
+            let pulled = reader.pull(run, &mut cursors[kind], kind, fresh).await?;
+            fresh = false;
             let made = std::mem::take(&mut who.meter).read();
             run.requests.graph += made.graph;
             run.requests.sign_in += made.sign_in;
@@ -58,18 +63,18 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                     afresh = true;
                     let before = who.secret;
                     match self.connection(&lease.tenant, meta, true).await? {
-                        Ok(fresh) if !same_secret(&fresh, &before) => {
-                            who = fresh;
+                        Ok(renewed) if !same_secret(&renewed, &before) => {
+                            (who, fresh) = (renewed, true);
                             at -= 1;
                         }
                         _ => {
-                            run.error = Some(failure);
+                            run.error = Some(of_run(failure, run));
                             return Ok(Worked::Done);
                         }
                     }
                 }
                 Pulled::Short(failure) if failure.code.refuses_credential() => {
-                    run.error = Some(failure);
+                    run.error = Some(of_run(failure, run));
                     return Ok(Worked::Done);
                 }
                 Pulled::Short(failure) => {
@@ -79,18 +84,22 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             }
         }
         if !run.complete.users && !run.complete.groups {
-            run.error = failures.into_iter().next().map(|(_, failure)| failure);
+            run.error = failures.into_iter().next().map(|(_, failure)| of_run(failure, run));
             return Ok(Worked::Done);
         }
         for (kind, failure) in failures {
-            run.warnings.push(Warning {
-                code: "short_read".to_owned(),
-                message: format!(
-                    "{}s could not be read in full, so that nothing is deleted: {failure} ({})",
-                    kind.name(),
-                    failure.code.name()
-                ),
-            });
+            let (failure, kind) = (of_run(failure, run), kind.name());
+            let message = format!(
+                "{kind}s could not be read in full, so that nothing is deleted: {failure} ({})",
+                failure.code.name()
+            );
+            run.warnings.push(Warning { code: "short_read".to_owned(), message });
+        }
+        for kind in Kind::ALL {
+            for (id, why) in cursors[kind].unreadable.iter().take(MOST_NAMED) {
+                let message = format!("{} {id:?} of Entra could not be read and is left as it is: {why}", kind.name());
+                run.warnings.push(Warning { code: "unreadable_object".to_owned(), message });
+            }
         }
         Ok(Worked::Done)
     }
@@ -143,7 +152,7 @@ pub fn connection(
 /// # Errors
 /// `invalid_input` naming the key.
 pub fn per_run(saved: &Settings, patch: &Value) -> Result<Settings, Failure> {
-    const ALLOWED: [&str; 15] = [
+    const ALLOWED: [&str; 14] = [
         "sync_active_users",
         "sync_distribution_groups",
         "sync_security_groups",
@@ -158,7 +167,6 @@ pub fn per_run(saved: &Settings, patch: &Value) -> Result<Settings, Failure> {
         "recovery_days",
         "brake",
         "default_user_role_name",
-        "domains",
     ];
     let keys = patch.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
     if let Some(key) = keys.into_iter().find(|key| !ALLOWED.contains(key)) {
@@ -167,7 +175,15 @@ pub fn per_run(saved: &Settings, patch: &Value) -> Result<Settings, Failure> {
     saved.with(patch)
 }
 
-pub(super) fn same_secret(who: &Connection, before: &secrecy::SecretString) -> bool {
+/// What is unforeseen quotes the run, beside what Microsoft said (rule 1.7).
+fn of_run(failure: Failure, run: &Run) -> Failure {
+    if failure.code != Code::Unexpected {
+        return failure;
+    }
+    Failure { microsoft: failure.microsoft, ..Failure::unexpected(run.run.as_str()) }
+}
+
+fn same_secret(who: &Connection, before: &secrecy::SecretString) -> bool {
     use secrecy::ExposeSecret as _;
     who.secret.expose_secret() == before.expose_secret()
 }
