@@ -121,6 +121,8 @@ pub struct State {
     pub expired: u64,
     /// What `$count` says, where it is not the truth.
     pub count: Option<u64>,
+    /// Objects that are told in a way that nobody understands.
+    pub unreadable: BTreeSet<ObjectId>,
 }
 
 /// The directory. Every mutator is one change that an administrator could make.
@@ -176,6 +178,11 @@ impl Entra {
     /// Every page link handed out so far is dead.
     pub fn expire_pages(&self) {
         self.state.borrow_mut().rounds.clear();
+    }
+
+    /// Tell some objects in a way that nobody understands, and all others as they are.
+    pub fn garble(&self, ids: &[&ObjectId]) {
+        self.state.borrow_mut().unreadable = ids.iter().copied().cloned().collect();
     }
 
     /// `$count` says something else than the truth.

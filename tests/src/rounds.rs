@@ -18,7 +18,17 @@ pub struct Round {
 }
 
 impl Graph for Entra {
-    async fn page(&self, who: &Connection, kind: Kind, link: Option<&str>, _: Duration) -> Result<GraphPage, NoPage> {
+    async fn page(
+        &self,
+        who: &Connection,
+        kind: Kind,
+        link: Option<&str>,
+        budget: Duration,
+    ) -> Result<GraphPage, NoPage> {
+        if budget.is_zero() {
+            let message = "no time was left to ask";
+            return Err(NoPage::Failure(Failure::new(Code::MicrosoftUnavailable, message, "nothing")));
+        }
         let told = self.turnstile.pass("page", || self.tell(who, kind, link)).await;
         told.unwrap_or_else(|fault| {
             Err(NoPage::Failure(Failure::new(
@@ -69,7 +79,17 @@ impl Entra {
             },
         };
         let Some(round) = state.rounds.get(&number).filter(|round| round.kind == kind) else { return Err(dead()) };
-        let objects = round.pages.get(page).cloned().unwrap_or_default();
+        let mut objects = round.pages.get(page).cloned().unwrap_or_default();
+        for object in &mut objects {
+            let id = match object {
+                Observed::User { id, .. } | Observed::Group { id, .. } => id.clone(),
+                Observed::Removed { .. } | Observed::Unreadable { .. } => continue,
+            };
+            if state.unreadable.contains(&id) {
+                *object =
+                    Observed::Unreadable { id: id.to_string(), why: "a property is of the wrong type".to_owned() };
+            }
+        }
         let next = if page + 1 < round.pages.len() {
             Next::Page(format!("https://graph.example/{}s?round={number}&page={}", kind.name(), page + 1))
         } else {

@@ -12,6 +12,7 @@ pub mod domains;
 pub mod edits;
 pub mod exemptions;
 pub mod explain;
+pub mod forget;
 pub mod history;
 pub mod keys;
 pub mod lease;

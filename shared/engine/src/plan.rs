@@ -12,13 +12,13 @@ use std::{
     time::Duration,
 };
 
-use directory::{Address, Held, Kind, ObjectId, Planned, Removal, Rules, Verdict, settle::Local, unit};
+use directory::{Address, Entra, Held, Kind, ObjectId, Planned, Removal, Rules, Verdict, settle::Local, unit};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    chunk, keys,
-    lease::{Lease, Stop, delete, note, put},
+    chunk, forget, keys,
+    lease::{Lease, Stop, note, put},
     links::{self, Ancestry},
     load::Loader,
     members::{self, Groups, Memberships},
@@ -58,6 +58,7 @@ struct Batch {
     standing: standing::Found,
     changing: BTreeSet<(Kind, ObjectId)>,
     ahead: Vec<(Kind, ObjectId)>,
+    forgotten: Vec<(ObjectId, Entra)>,
     other: Vec<Write>,
 }
 
@@ -68,7 +69,7 @@ impl Batch {
 
     /// What is to be written down beside the plan.
     fn kept(&self) -> usize {
-        self.standing.len() + self.other.len()
+        self.standing.len() + self.other.len() + self.forgotten.len()
     }
 }
 
@@ -301,14 +302,7 @@ impl<S: Store> Planner<'_, S> {
                     && verdict == Verdict::Settled
                     && self.saved
                 {
-                    let tenant = self.loader.tenant;
-                    if name.0 == Kind::Group {
-                        for (member, _) in links::members(self.store, tenant, id).await? {
-                            batch.other.push(delete(keys::mirror_member(tenant, id, &member)));
-                            batch.other.push(delete(keys::mirror_parent(tenant, &member, id)));
-                        }
-                    }
-                    batch.other.push(delete(keys::mirror(tenant, name.0, id)));
+                    batch.forgotten.push((id.clone(), entra.clone()));
                 }
                 self.verdict(run, batch, name, verdict, &mut changes);
             }
@@ -332,7 +326,8 @@ impl<S: Store> Planner<'_, S> {
     /// Store the batch: standing verdicts first, then the part of the plan together with the position.
     async fn flush(&self, run: &mut Run, batch: &mut Batch) -> Result<(), Stop> {
         let many = batch.kept() >= MOST_KEPT || !batch.ahead.is_empty();
-        let Batch { mut entries, standing, changing, ahead, other, .. } = std::mem::take(batch);
+        let Batch { mut entries, standing, changing, ahead, forgotten, mut other, .. } = std::mem::take(batch);
+        other.extend(forget::writes(self.store, self.loader.tenant, &forgotten).await?);
         if self.saved {
             let waiting = standing::keep(self.store, self.lease, standing, &changing).await?;
             for entry in &mut entries {

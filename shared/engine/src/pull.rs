@@ -5,16 +5,16 @@
 
 mod intake;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use directory::{Code, Failure, GroupTold, Kind, ObjectId, Removal, UserTold};
 
 use self::intake::take_in;
 use crate::{
-    keys,
+    forget, keys,
     lease::{Lease, Stop, delete, put},
     links,
-    ports::{Change, Clock, Connection, Graph, Item, Next, NoPage, Range, Store, Table, Write},
+    ports::{Change, Clock, Connection, Graph, Item, Key, Next, NoPage, Range, Store, Table, Write},
     records::{Cursor, MirrorRow, Run, everybody_attribute, write},
     standing,
 };
@@ -218,13 +218,15 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
     async fn unseen(&self, kind: Kind, cursor: &Cursor, rows: Vec<(String, Item)>) -> Result<Vec<Write>, Stop> {
         let tenant = &self.lease.tenant;
         let mut writes = Vec::new();
-        let mut groups = Vec::new();
+        let (mut groups, mut old) = (Vec::new(), Vec::new());
         for (id, item) in rows {
             let Ok(id) = ObjectId::try_from(id) else { continue };
             let mut row = MirrorRow::read(kind, item)?;
             let seen = row.round == cursor.round;
             if row.round < cursor.first_round {
-                writes.push(delete(keys::mirror(tenant, kind, &id)));
+                // It belongs to the directory that was connected before.
+                old.push((id, row.entra));
+                continue;
             } else if !seen && row.removed.is_none() && !cursor.nameless {
                 row.removed = Some(Removal::Hard);
                 writes.push(put(keys::mirror(tenant, kind, &id), row.write()));
@@ -243,6 +245,9 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
                 }
             }
         }
+        let named: BTreeSet<Key> = writes.iter().map(|write| write.key.clone()).collect();
+        let forgotten = forget::writes(self.store, tenant, &old).await?;
+        writes.extend(forgotten.into_iter().filter(|write| !named.contains(&write.key)));
         Ok(writes)
     }
 
