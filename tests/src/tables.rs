@@ -54,6 +54,8 @@ pub struct Tables {
     tally: Cell<Tally>,
     page: Cell<usize>,
     fenced: Cell<bool>,
+    reads: RefCell<BTreeSet<String>>,
+    repeated: RefCell<Vec<String>>,
 }
 
 impl Tables {
@@ -65,6 +67,8 @@ impl Tables {
             tally: Cell::default(),
             page: Cell::new(1000),
             fenced: Cell::new(false),
+            reads: RefCell::default(),
+            repeated: RefCell::default(),
         }
     }
 
@@ -81,6 +85,18 @@ impl Tables {
     /// From now on every commit must check the fence of the tenant that it writes for.
     pub fn fenced(&self, on: bool) {
         self.fenced.set(on);
+    }
+
+    /// Reading requests that were made again, letter by letter, with no commit in between, since the last look.
+    pub fn repeated(&self) -> Vec<String> {
+        self.reads.borrow_mut().clear();
+        self.repeated.take()
+    }
+
+    fn note(&self, request: String) {
+        if !self.reads.borrow_mut().insert(request.clone()) {
+            self.repeated.borrow_mut().push(request);
+        }
     }
 
     /// Everything that is stored.
@@ -117,6 +133,9 @@ impl Tables {
 
     fn read(&self, keys: &[Key]) -> Vec<Option<Item>> {
         let distinct: BTreeSet<&Key> = keys.iter().collect();
+        if !distinct.is_empty() {
+            self.note(format!("get {distinct:?}"));
+        }
         let number = distinct.len() as u64;
         self.count(|tally| {
             tally.requests += number.div_ceil(100);
@@ -127,6 +146,7 @@ impl Tables {
     }
 
     fn page(&self, range: &Range) -> Listing {
+        self.note(format!("list {range:?}"));
         assert!(range.limit > 0, "a page of nothing: {range:?}");
         assert!(!range.from.is_empty() && range.from <= range.to, "not a range: {range:?}");
         let key = |sk: &str| Key { table: range.table, pk: range.pk.clone(), sk: sk.to_owned() };
@@ -162,6 +182,7 @@ impl Tables {
 
     fn write(&self, writes: &[Write]) -> Result<(), NotCommitted> {
         self.examine(writes);
+        self.reads.borrow_mut().clear();
         self.count(|tally| {
             tally.requests += 1;
             tally.commits += 1;

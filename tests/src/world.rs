@@ -99,6 +99,18 @@ impl World {
         world
     }
 
+    /// A tenant that has synchronised so many people, all of them in the group `all`.
+    pub fn company(people: usize) -> Self {
+        let world = Self::new();
+        let all = world.entra.list("all");
+        for number in 0..people {
+            let person = world.entra.hire(&format!("p{number:04}"));
+            world.entra.join(&all, &person);
+        }
+        world.sync();
+        world
+    }
+
     // ---- Time and state ----
 
     /// The time.

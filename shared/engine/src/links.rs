@@ -126,13 +126,14 @@ impl<'a, S: Store> Ancestry<'a, S> {
     /// # Errors
     /// The store's.
     pub async fn prepare(&self, members: &[ObjectId]) -> Result<(), Fault> {
-        let unknown: Vec<&ObjectId> = {
+        let unknown: BTreeSet<&ObjectId> = {
             let mut direct = self.direct.borrow_mut();
             if direct.len() + members.len() > MOST_REMEMBERED {
                 direct.clear();
             }
             members.iter().filter(|member| !direct.contains_key(*member)).collect()
         };
+        let unknown: Vec<&ObjectId> = unknown.into_iter().collect();
         for part in unknown.chunks(AT_ONCE) {
             let found = try_join_all(part.iter().map(|member| self.look_up(member))).await?;
             self.direct.borrow_mut().extend(part.iter().copied().cloned().zip(found));

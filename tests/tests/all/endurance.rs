@@ -17,18 +17,6 @@ use tests::{
 /// Longer than a lease lives, and than a slice that was handed over is waited for.
 const LATER: i64 = 2000;
 
-/// So many people in one list.
-fn company(people: usize) -> World {
-    let world = World::new();
-    let all = world.entra.list("all");
-    for number in 0..people {
-        let person = world.entra.hire(&format!("p{number:04}"));
-        world.entra.join(&all, &person);
-    }
-    world.sync();
-    world
-}
-
 fn active(world: &World) -> usize {
     world.view().users.values().filter(|user| user.is_active).count()
 }
@@ -39,7 +27,7 @@ fn warns(answer: &Value, code: &str) -> bool {
 
 #[test]
 fn r4_8_the_brake_outlives_an_interruption_at_every_call() {
-    let world = company(20);
+    let world = World::company(20);
     for number in 0..6 {
         world.entra.purge(&id(&format!("p{number:04}")));
     }
@@ -139,7 +127,7 @@ fn s4_12_time_that_is_up_is_no_short_read() {
 
 #[test]
 fn r3_7_what_cannot_be_read_is_read_again() {
-    let world = company(12);
+    let world = World::company(12);
     let (ann, all) = (id("p0001"), id("all"));
     world.entra.rename(&ann, "Ann");
     world.entra.garble(&[&ann]);
@@ -175,7 +163,7 @@ fn r3_7_what_cannot_be_read_is_read_again() {
 
 #[test]
 fn r4_1_what_a_person_asks_for_leaves_the_due_time() {
-    let world = company(30);
+    let world = World::company(30);
     let due = world.schedule().due_at;
     assert!(due.is_some());
     let preview = world.preview();
@@ -195,7 +183,7 @@ fn r4_1_what_a_person_asks_for_leaves_the_due_time() {
 
 #[test]
 fn r4_1_settings_that_change_during_a_run_decide_when_the_next_is() {
-    let world = company(5);
+    let world = World::company(5);
     world.set(json!({"sync_frequency": 0}));
     world.turnstile.set(Some(Switch { at: 6, side: Side::After, deed: Deed::Halt }));
     let mut run = Box::pin(world.invoke(world.request(Action::Sync)));
@@ -210,7 +198,7 @@ fn r4_1_settings_that_change_during_a_run_decide_when_the_next_is() {
 
 #[test]
 fn r1_7_a_pause_longer_than_a_message_can_wait_is_kept() {
-    let world = company(5);
+    let world = World::company(5);
     let mut failure = Failure::new(Code::Throttled, "Microsoft Graph asks us to send fewer requests", "nothing");
     failure.retry_after = Some(std::time::Duration::from_secs(3600));
     world.entra.trouble(Kind::User, 1, Trouble::Failure(Box::new(failure)));
@@ -227,7 +215,7 @@ fn r1_7_a_pause_longer_than_a_message_can_wait_is_kept() {
 
 #[test]
 fn r4_6_an_apply_that_was_interrupted_goes_on_when_it_is_asked_for_again() {
-    let world = company(20);
+    let world = World::company(20);
     for number in 0..3 {
         world.entra.bin(&id(&format!("p{number:04}")));
     }
@@ -253,7 +241,7 @@ fn r4_6_an_apply_that_was_interrupted_goes_on_when_it_is_asked_for_again() {
 
 #[test]
 fn r2_10_whoever_joins_a_group_that_shares_an_address_joins_it() {
-    let world = company(3);
+    let world = World::company(3);
     let list = world.entra.group("list", &["SMTP:list@contoso.com", "smtp:shared@contoso.com"], true, false, &[]);
     world.sync_twice();
     let bob = id("p0002");
@@ -284,7 +272,7 @@ fn r2_10_whoever_is_taken_over_joins_his_groups_where_nobody_is_added() {
 
 #[test]
 fn r4_3_whoever_comes_second_is_told_who_is_at_work() {
-    let world = company(3);
+    let world = World::company(3);
     world.turnstile.set(Some(Switch { at: 2, side: Side::Before, deed: Deed::Halt }));
     let mut late = Box::pin(world.invoke(world.scheduled()));
     assert!(poll(late.as_mut()).is_none(), "it has read that nobody is at work");

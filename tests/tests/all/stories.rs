@@ -28,18 +28,6 @@ fn changes_nothing(answer: &Value) {
     }
 }
 
-/// So many people in one list.
-fn company(people: usize) -> World {
-    let world = World::new();
-    let all = world.entra.list("all");
-    for number in 0..people {
-        let person = world.entra.hire(&format!("p{number:04}"));
-        world.entra.join(&all, &person);
-    }
-    world.sync();
-    world
-}
-
 #[test]
 fn r2_a_first_sync_and_who_is_left_out() {
     let world = World::new();
@@ -85,7 +73,7 @@ fn r2_a_first_sync_and_who_is_left_out() {
 fn an_idle_run_costs_next_to_nothing() {
     let mut costs = Vec::new();
     for people in [100, 2000] {
-        let world = company(people);
+        let world = World::company(people);
         world.sync();
         let pages = world.entra.pages.get();
         let (answer, tally) = world.measured(World::sync);
@@ -99,10 +87,33 @@ fn an_idle_run_costs_next_to_nothing() {
 }
 
 #[test]
+fn no_request_is_made_twice_in_an_undisturbed_run() {
+    let world = World::company(300);
+    let repeated = world.store.repeated();
+    assert!(repeated.is_empty(), "a first run: {repeated:#?}");
+    let list = world.entra.list("list");
+    for number in 0..40 {
+        let person = id(&format!("p{number:04}"));
+        world.entra.rename(&person, "Another name");
+        world.entra.join(&list, &person);
+    }
+    world.entra.swap(&id("p0050"), &id("p0051"));
+    world.entra.bin(&id("p0060"));
+    for what in ["a run with changes", "an unchanged run"] {
+        world.sync();
+        let repeated = world.store.repeated();
+        assert!(repeated.is_empty(), "{what}: {repeated:#?}");
+    }
+    world.ask(Request { full: true, ..world.request(Action::Sync) });
+    let repeated = world.store.repeated();
+    assert!(repeated.is_empty(), "a full run: {repeated:#?}");
+}
+
+#[test]
 fn the_cost_of_a_change_does_not_grow_with_the_tenant() {
     let mut costs = Vec::new();
     for people in [100, 2000] {
-        let world = company(people);
+        let world = World::company(people);
         let entra = &world.entra;
         entra.rename(&id("p0001"), "Another name");
         entra.readdress(&id("p0002"), &["SMTP:new@contoso.com", "smtp:p0002@contoso.com"]);
@@ -378,7 +389,7 @@ fn r2_6_a_manual_run_names_unknown_domains() {
 
 #[test]
 fn r4_8_the_brake_holds_and_is_released() {
-    let world = company(20);
+    let world = World::company(20);
     for number in 0..6 {
         world.entra.bin(&id(&format!("p{number:04}")));
     }
@@ -419,7 +430,7 @@ fn r4_8_the_brake_holds_and_is_released() {
 
 #[test]
 fn r4_8_no_group_is_emptied_without_a_word() {
-    let world = company(12);
+    let world = World::company(12);
     for number in 0..12 {
         world.entra.leave(&id("all"), &id(&format!("p{number:04}")));
     }
@@ -438,7 +449,7 @@ fn r4_8_no_group_is_emptied_without_a_word() {
 
 #[test]
 fn r4_9_a_short_read_never_deletes() {
-    let world = company(30);
+    let world = World::company(30);
     let failure = directory::Failure::new(directory::Code::BadAnswer, "the answer was cut", "wait");
     world.entra.manner(|manner| manner.page = 10);
     world.entra.bin(&id("p0003"));
@@ -472,7 +483,7 @@ fn r4_9_a_short_read_never_deletes() {
 
 #[test]
 fn r4_11_a_full_round_when_the_delta_state_is_gone() {
-    let world = company(30);
+    let world = World::company(30);
     world.entra.manner(|manner| manner.page = 7);
     world.entra.purge(&id("p0003"));
     world.entra.rename(&id("p0004"), "Another name");
@@ -487,7 +498,7 @@ fn r4_11_a_full_round_when_the_delta_state_is_gone() {
 
 #[test]
 fn r4_3_one_run_at_a_time() {
-    let world = company(10);
+    let world = World::company(10);
     world.turnstile.set(Some(Switch { at: 5, side: Side::After, deed: Deed::Halt }));
     let mut first = Box::pin(world.invoke(world.scheduled()));
     assert!(poll(first.as_mut()).is_none());
