@@ -80,6 +80,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         if run.action == Action::Sync {
             let due = next_due(tenant, run, meta, sync, now);
             set.insert("due_at".to_owned(), json!(due));
+            set.insert("due_since".to_owned(), Value::Null);
             set.insert("due_shard".to_owned(), json!(due.map(|_| schedule::run_shard(tenant))));
             if applied {
                 set.insert("last_success".to_owned(), json!(now));
