@@ -50,7 +50,8 @@ start() {
   echo "$port" >"$LOCAL_DIR/$name.port"
   for _ in {1..150}; do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
-    running "$name" || break
+    # Not `running`: until the program has taken its place, the new process goes by our own name.
+    kill -0 $! 2>/dev/null || break
     sleep 0.2
   done
   tail -n 20 "$LOCAL_DIR/$name.log" >&2
