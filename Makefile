@@ -29,9 +29,10 @@ bench: ## what runs cost, by size of the tenant; built for release, which takes 
 	@cargo build --release --bins
 	@cargo run -q --release -p tests --bin bench
 
-# The tests have a stack of their own, beside a running one.
+# The tests have a stack of their own, beside a running one, whose variables the caller's environment may hold.
 test: export LOCAL_DIR = .local/test
-test: export AWS_PORT ?= 4666
+test: export AWS_PORT = 4666
+test: export GRAPH_PORT = 4667
 test: export SCHEDULES = DISABLED
 test: export GRAPH_ENDPOINT =
 test: export LOGIN_ENDPOINT =

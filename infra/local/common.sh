@@ -31,6 +31,12 @@ running() {
   [[ $(ps -o args= -p "$pid" 2>/dev/null) == *"$name"* ]]
 }
 
+# Stops NAME if it was started on another port than PORT.
+keep_on() {
+  local name=$1 port=$2
+  [[ $(cat "$LOCAL_DIR/$name.port" 2>/dev/null) == "$port" ]] || stop "$name"
+}
+
 # Starts COMMAND as NAME in a process group of its own, so that what it starts in turn ends with it.
 # It gets a clean environment: local AWS hands its own on to the functions.
 start() {
@@ -41,9 +47,11 @@ start() {
   fi
   setsid env -i PATH="$PATH" HOME="$LOCAL_DIR" "$@" >"$LOCAL_DIR/$name.log" 2>&1 </dev/null 9>&- &
   echo $! >"$LOCAL_DIR/$name.pid"
+  echo "$port" >"$LOCAL_DIR/$name.port"
   for _ in {1..150}; do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
-    running "$name" || break
+    # Not `running`: until the program has taken its place, the new process goes by our own name.
+    kill -0 $! 2>/dev/null || break
     sleep 0.2
   done
   tail -n 20 "$LOCAL_DIR/$name.log" >&2
@@ -64,5 +72,5 @@ stop() {
     kill -KILL -- "-$pid" 2>/dev/null || true
     say "stopped $name"
   fi
-  rm -f "$LOCAL_DIR/$name.pid"
+  rm -f "$LOCAL_DIR/$name.pid" "$LOCAL_DIR/$name.port"
 }

@@ -3,11 +3,9 @@
 use directory::{Address, Failure, Kind, ObjectId, RunId, TenantId, UserType};
 use engine::people::Wanted;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use platform::event::{read, run, tenant};
 use secrecy::SecretString;
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, Error as _},
-};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
 
 /// What is asked for, by whom, and when it takes place.
@@ -102,6 +100,7 @@ fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, F
 }
 
 fn action(name: &str, fields: Map<String, Value>) -> Result<Action, Failure> {
+    let fields = Value::Object(fields);
     Ok(match name {
         "put_tenant" => {
             let PutTenant { tenant, settings, replace_connection } = read(fields)?;
@@ -193,34 +192,19 @@ fn wanted(
     }
 }
 
-fn only(fields: Map<String, Value>) -> Result<TenantId, Failure> {
+fn only(fields: Value) -> Result<TenantId, Failure> {
     let Only { tenant } = read(fields)?;
     Ok(tenant)
 }
 
-fn addressed(fields: Map<String, Value>) -> Result<(TenantId, Address), Failure> {
+fn addressed(fields: Value) -> Result<(TenantId, Address), Failure> {
     let Addressed { tenant, address } = read(fields)?;
     Ok((tenant, address))
 }
 
-fn listed(fields: Map<String, Value>) -> Result<(TenantId, Option<String>), Failure> {
+fn listed(fields: Value) -> Result<(TenantId, Option<String>), Failure> {
     let Listed { tenant, cursor } = read(fields)?;
     Ok((tenant, cursor))
-}
-
-/// Read the fields of an action. Of what serde says only what is expected is passed on: the rest repeats the value.
-fn read<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Failure> {
-    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|err| {
-        let text = err.inner().to_string();
-        let said = if text.starts_with("unknown field") || text.starts_with("missing field") {
-            text
-        } else {
-            text.find("expected").map_or_else(|| "wrong value".to_owned(), |at| text[at..].to_owned())
-        };
-        let path = err.path().to_string();
-        let named = said.starts_with("unknown field") || said.starts_with("missing field");
-        Failure::invalid(if path == "." || named { said } else { format!("{path}: {said}") })
-    })
 }
 
 #[derive(Deserialize)]
@@ -336,16 +320,6 @@ struct GetRun {
     #[serde(deserialize_with = "run")]
     run: RunId,
     cursor: Option<String>,
-}
-
-fn tenant<'de, D: Deserializer<'de>>(from: D) -> Result<TenantId, D::Error> {
-    let text = String::deserialize(from)?;
-    text.parse().map_err(|_| D::Error::custom("expected a tenant id: 1 to 40 of a-z, 0-9 and -"))
-}
-
-fn run<'de, D: Deserializer<'de>>(from: D) -> Result<RunId, D::Error> {
-    let text = String::deserialize(from)?;
-    text.parse().map_err(|_| D::Error::custom("expected a run id: the 26 characters that a run's answer names"))
 }
 
 fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {

@@ -14,7 +14,7 @@ use engine::{
     tenants,
 };
 use lambda_runtime::{Context, Error, LambdaEvent};
-use platform::Environment;
+use platform::{Environment, chain};
 use serde_json::Value;
 use tracing::Instrument as _;
 
@@ -107,14 +107,4 @@ async fn carry_out<G: Graph, S: Store, X: Secrets>(
         Action::ListRuns { tenant, cursor } => history::list_runs(store, &tenant, cursor.as_deref()).await,
         Action::GetRun { tenant, run, cursor } => history::get_run(store, &tenant, &run, cursor.as_deref()).await,
     }
-}
-
-fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        text += &format!(": {err}");
-        cause = err.source();
-    }
-    text
 }

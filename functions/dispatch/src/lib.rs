@@ -1,19 +1,30 @@
 //! Function `dispatch`: invoked every minute, asks whoever is due to run.
 
+#[cfg(test)]
+mod tests;
+
 use engine::{
     dispatch::dispatch,
-    ports::{Queue, Store},
+    ports::{Clock as _, Queue, Store},
     run::refused,
 };
-use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
-use platform::{Environment, metrics};
+use platform::{Environment, chain, event::read, metrics};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Dispatch once. The event is `{}`, the scheduler's, or carries `now` under the test clock.
+/// What the function is invoked with; whatever else a scheduler writes into it is not looked at.
+#[derive(Deserialize)]
+struct Event {
+    now: Option<String>,
+}
+
+/// Dispatch once. The event is `{}`, the scheduler's, or carries `now` under the test clock. The caller's mistakes are
+/// answers.
 ///
 /// # Errors
-/// A fault of the tables or queues: the scheduler tries again, and alarms when it goes on.
+/// A fault of the tables or queues, also where a person asks: a scheduled dispatch that fails has to be seen, and the
+/// next minute tries again.
 pub async fn handle(
     store: &impl Store,
     queue: &impl Queue,
@@ -21,17 +32,19 @@ pub async fn handle(
     event: LambdaEvent<Value>,
 ) -> Result<Value, lambda_runtime::Error> {
     let (event, context) = event.into_parts();
-    let clock = match platform::clock(
-        event.get("now").and_then(Value::as_str),
-        environment.test_clock()?,
-        context.deadline(),
-    ) {
-        Ok(clock) => clock,
+    let test_clock = environment.test_clock()?;
+    let asked = read::<Event>(event).and_then(|Event { now }| {
+        let clock = platform::clock(now.as_deref(), test_clock, context.deadline())?;
+        Ok((clock.now(), now.is_some()))
+    });
+    let (now, fixed_clock) = match asked {
+        Ok(asked) => asked,
         Err(failure) => return Ok(refused(&failure)),
     };
-    let now: Timestamp = engine::ports::Clock::now(&clock);
-    let dispatched = dispatch(store, queue, now, event.get("now").is_some()).await.inspect_err(|fault| {
-        tracing::error!(error = %chain(fault), "dispatch failed: tenants stay due, and the next minute tries again");
+    let dispatched = dispatch(store, queue, now, fixed_clock).await.map_err(|fault| {
+        let why = chain(&fault);
+        tracing::error!(error = why, "dispatch failed: tenants stay due, and the next minute tries again");
+        why
     })?;
     let overdue = dispatched.oldest_overdue_seconds;
     #[expect(clippy::cast_precision_loss, reason = "seconds and counts are small")]
@@ -46,9 +59,4 @@ pub async fn handle(
     );
     tracing::info!(runs = dispatched.runs, reports = dispatched.reports, overdue, "dispatched");
     Ok(json!(dispatched))
-}
-
-fn chain(fault: &engine::ports::Fault) -> String {
-    let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("{fault}{cause}")
 }

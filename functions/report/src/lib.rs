@@ -14,7 +14,7 @@ use engine::{
 };
 use lambda_runtime::{Context, Error, LambdaEvent};
 use mail::Rendered;
-use platform::{Environment, metrics};
+use platform::{Environment, chain, event::is_of_a_queue, metrics};
 use serde_json::Value;
 use tracing::Instrument as _;
 
@@ -44,10 +44,10 @@ fn words(Rendered { subject, text, html }: Rendered) -> Words {
 /// Handle messages of the queue or one direct invocation.
 ///
 /// # Errors
-/// The scheduler's roll-up met a fault that may pass: Lambda tries it again.
+/// The scheduler's roll-up met a fault: Lambda tries it again, and nobody reads an answer.
 pub async fn handle<S: Store, M: Mailer>(parts: &Parts<S, M>, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (payload, context) = event.into_parts();
-    if payload.get("Records").is_none() {
+    if !is_of_a_queue(&payload) {
         return direct(parts, payload, &context).await;
     }
     let event: SqsEvent = serde_json::from_value(payload)?;
@@ -61,7 +61,8 @@ pub async fn handle<S: Store, M: Mailer>(parts: &Parts<S, M>, event: LambdaEvent
     Ok(serde_json::to_value(response)?)
 }
 
-/// One message: done, given up, or given back alone with the reason.
+/// One message: done, asking for what cannot be, or given back alone with the reason. What fails for good goes back
+/// too: the dead-letter queue is where somebody sees it.
 async fn queued<S: Store, M: Mailer>(
     parts: &Parts<S, M>,
     message: &SqsMessage,
@@ -78,8 +79,7 @@ async fn queued<S: Store, M: Mailer>(
             tracing::warn!("the message asks for what cannot be: {failure}");
             Ok(())
         }
-        Err(Failed::Fault(fault)) if fault.passes => Err(chain(&fault)),
-        Err(Failed::Fault(_)) => Ok(()),
+        Err(Failed::Fault(fault)) => Err(chain(&fault)),
     }
 }
 
@@ -93,7 +93,7 @@ async fn direct<S: Store, M: Mailer>(parts: &Parts<S, M>, payload: Value, contex
     match one(parts, &asked, context).await {
         Ok(reported) => Ok(reported.answer),
         Err(Failed::Refused(failure)) => Ok(refused(&failure)),
-        Err(Failed::Fault(fault)) if fault.passes && scheduler => Err(chain(&fault).into()),
+        Err(Failed::Fault(fault)) if scheduler => Err(chain(&fault).into()),
         Err(Failed::Fault(_)) => Ok(refused(&Failure::unexpected(&context.request_id))),
     }
 }
@@ -110,7 +110,7 @@ async fn one<S: Store, M: Mailer>(parts: &Parts<S, M>, asked: &Asked, context: &
     };
     let (test_clock, operator, stage) = variables().map_err(|bad| {
         tracing::error!("{bad}");
-        Failed::Refused(Failure::unexpected(&context.request_id))
+        Failed::Fault(Fault::permanent("the function is not set up").because(bad))
     })?;
     let clock = platform::clock(asked.now.as_deref(), test_clock, context.deadline()).map_err(Failed::Refused)?;
     let reporter = Reporter {
@@ -139,15 +139,4 @@ async fn one<S: Store, M: Mailer>(parts: &Parts<S, M>, asked: &Asked, context: &
         ],
     );
     outcome.map_err(Failed::Fault)
-}
-
-/// An error and its causes.
-fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        text += &format!(": {err}");
-        cause = err.source();
-    }
-    text
 }

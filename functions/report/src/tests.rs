@@ -49,7 +49,7 @@ async fn invoke(event: Value) -> Result<Value, Error> {
 }
 
 #[tokio::test]
-async fn only_a_message_worth_repeating_goes_back_and_alone() {
+async fn a_message_that_was_not_carried_out_goes_back_and_alone() {
     let record = |id: &str, body: Value| json!({"messageId": id, "body": body.to_string()});
     let mut unread = record("unread", json!(null));
     unread["body"] = json!("not JSON");
@@ -63,7 +63,7 @@ async fn only_a_message_worth_repeating_goes_back_and_alone() {
     let failures = invoke(event).await.unwrap();
     let ids: Vec<_> =
         failures["batchItemFailures"].as_array().unwrap().iter().map(|one| one["itemIdentifier"].clone()).collect();
-    assert_eq!(ids, ["down", "unread", "post full"]);
+    assert_eq!(ids, ["down", "broken", "unread", "post full"]);
 }
 
 #[tokio::test]
@@ -72,6 +72,8 @@ async fn s9_a_person_is_told_what_is_wrong_and_never_by_a_function_error() {
         (json!({"tenant": "nobody"}), "not_found", "there is no tenant nobody"),
         (json!({"tenant": "nobody", "date": "soon"}), "invalid_input", "date: expected a day such as 2026-11-21"),
         (json!({"now": "soon"}), "invalid_input", "\"now\" is not a time"),
+        (json!({"Records": "all"}), "invalid_input", "unknown field `Records`"),
+        (json!({"Records": [5]}), "invalid_input", "unknown field `Records`"),
         (json!({"tenant": "down"}), "unexpected", "quoting request-1"),
         (json!({"tenant": "broken"}), "unexpected", "quoting request-1"),
         (json!({"date": "2026-11-21"}), "unexpected", "quoting request-1"),

@@ -7,6 +7,7 @@ use engine::{
     records::Action,
     run::{Job, Request},
 };
+use platform::event::{read, some_run, tenant};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -31,8 +32,10 @@ pub(crate) struct Asked {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Event {
+    #[serde(deserialize_with = "tenant")]
     tenant: TenantId,
     action: Asking,
+    #[serde(default, deserialize_with = "some_run")]
     run: Option<RunId>,
     #[serde(default)]
     except: BTreeSet<String>,
@@ -56,19 +59,7 @@ enum Asking {
 
 /// What a person asks for.
 pub(crate) fn direct(payload: Value) -> Result<Asked, Failure> {
-    if !payload.is_object() {
-        return Err(Failure::invalid("the event is not a JSON object"));
-    }
-    let event: Event = serde_path_to_error::deserialize(payload).map_err(|err| {
-        let text = err.inner().to_string();
-        let at = err.path().to_string();
-        let said = if text.starts_with("unknown field") || text.starts_with("missing field") {
-            text
-        } else {
-            text.find("expected").map_or_else(|| text.clone(), |from| text[from..].to_owned())
-        };
-        Failure::invalid(if at == "." { said } else { format!("{at}: {said}") })
-    })?;
+    let event: Event = read(payload)?;
     let action = match event.action {
         Asking::Sync => Action::Sync,
         Asking::Preview => Action::Preview,
@@ -118,7 +109,8 @@ fn explain(event: Event) -> Result<Asked, Failure> {
 
 /// What a message of the queue asks for.
 pub(crate) fn message(body: &str) -> Result<Asked, Failure> {
-    let job: Job = serde_json::from_str(body).map_err(|err| Failure::invalid(format!("not a job: {err}")))?;
+    let job = serde_json::from_str(body).map_err(|_| Failure::invalid("not a job: the message is not JSON"))?;
+    let job: Job = read(job).map_err(|failure| Failure::invalid(format!("not a job: {}", failure.message)))?;
     if job.action != "sync" {
         return Err(Failure::invalid("not a job: the queue carries the action sync only"));
     }
@@ -146,7 +138,7 @@ mod tests {
     fn s9_events_that_cannot_be_are_refused_by_name() {
         check("a string",          json!("sync"),                                                  "the event is not a JSON object");
         check("no tenant",         json!({"action": "sync"}),                                      "missing field `tenant`");
-        check("bad tenant",        json!({"tenant": "A#b", "action": "sync"}),                     "tenant: ");
+        check("bad tenant",        json!({"tenant": "A#b", "action": "sync"}),                     "tenant: expected a tenant id: 1 to 40 of");
         check("unknown action",    json!({"tenant": "a", "action": "destroy"}),                    "action: expected");
         check("unknown key",       json!({"tenant": "a", "action": "sync", "force": true}),        "unknown field `force`");
         check("wrong type",        json!({"tenant": "a", "action": "sync", "full": "yes"}),        "full: expected a boolean");
@@ -154,7 +146,8 @@ mod tests {
         check("sync with run",     json!({"tenant": "a", "action": "sync", "run": "01JD0000000000000000000000"}), "run: expected");
         check("explain whom",      json!({"tenant": "a", "action": "explain"}),                    "address: expected");
         check("explain and run",   json!({"tenant": "a", "action": "explain", "address": "a@b.ch", "full": true}), "address: expected");
-        check("a run that is not", json!({"tenant": "a", "action": "apply", "run": "latest"}),     "run: ");
+        check("a run that is not", json!({"tenant": "a", "action": "apply", "run": "latest"}),     "run: expected a run id: the 26");
+        check("records of none",   json!({"Records": "all"}),                                      "unknown field `Records`");
     }
 
     #[track_caller]

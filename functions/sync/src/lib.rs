@@ -13,7 +13,7 @@ use engine::{
     run::{Request, World, refused},
 };
 use lambda_runtime::{Context, Error, LambdaEvent};
-use platform::{Environment, metrics};
+use platform::{Environment, chain, event::is_of_a_queue, metrics};
 use serde_json::{Value, json};
 use tracing::Instrument as _;
 
@@ -42,7 +42,7 @@ pub async fn handle<G: Graph, S: Store, X: Secrets, Q: Queue>(
     event: LambdaEvent<Value>,
 ) -> Result<Value, Error> {
     let (payload, context) = event.into_parts();
-    if payload.get("Records").is_none() {
+    if !is_of_a_queue(&payload) {
         return direct(parts, payload, &context).await;
     }
     let event: SqsEvent = serde_json::from_value(payload)?;
@@ -155,14 +155,4 @@ fn summary(stage: &str, request: &Request, answer: &Value, spent: Duration) {
             ("SliceSeconds", spent.as_secs_f64(), metrics::Unit::Seconds),
         ],
     );
-}
-
-fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        text += &format!(": {err}");
-        cause = err.source();
-    }
-    text
 }

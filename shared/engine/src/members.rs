@@ -33,8 +33,19 @@ pub struct Difference {
     pub leave: Vec<ObjectId>,
 }
 
-/// Who will be here once the run is done, and under which of our ids.
-pub type Cache = BTreeMap<ObjectId, Option<ObjectId>>;
+/// What is known of a user of Entra.
+#[derive(Debug, Clone)]
+pub struct Presence {
+    /// Our id.
+    local: ObjectId,
+    /// Whether it will be here once the run is done.
+    here: bool,
+    /// Whether Entra has deleted it.
+    gone: bool,
+}
+
+/// What is known of users, by Entra's ids.
+pub type Cache = BTreeMap<ObjectId, Presence>;
 /// So many are remembered.
 const MOST_CACHED: usize = 100_000;
 
@@ -165,41 +176,34 @@ pub async fn difference<S: Store>(
             }
             let users: Vec<ObjectId> = users.into_iter().collect();
             for part in users.chunks(1000) {
-                for (user, present) in part.iter().zip(presence(loader, rules, part, &mut groups.present).await?) {
-                    match present {
-                        Some(local) if here.remove(&local) => (),
-                        Some(_) => difference.join.push(user.clone()),
-                        None => (),
+                for (user, known) in part.iter().zip(presence(loader, rules, part, &mut groups.present).await?) {
+                    if known.here && !here.remove(&known.local) {
+                        difference.join.push(user.clone());
                     }
                 }
             }
             let rest: Vec<ObjectId> = here.into_iter().collect();
             for part in rest.chunks(1000) {
-                let lingering =
-                    lingering(loader, part, |entra, user| unit::will_be_present(rules, Some(entra), Some(user)));
-                let lingering = lingering.await?;
-                difference.leave.extend(part.iter().filter(|local| !lingering.contains(*local)).cloned());
+                let users = users_here(loader, part).await?;
+                let stay =
+                    lingering(loader, &users, |entra, user| unit::will_be_present(rules, Some(entra), Some(user)));
+                let stay = stay.await?;
+                difference.leave.extend(part.iter().filter(|local| !stay.contains(*local)).cloned());
             }
         }
         Memberships::Of(users) if users.is_empty() => (),
         Memberships::Of(users) => {
             let users: Vec<ObjectId> = users.iter().cloned().collect();
             groups.ancestry.prepare(&users).await?;
-            let present = presence(loader, rules, &users, &mut groups.present).await?;
-            let rows = loader.rows(&users.iter().map(|id| (Kind::User, id.clone())).collect::<Vec<_>>()).await?;
-            let gone: BTreeSet<&ObjectId> =
-                rows.iter().filter(|(_, row)| row.removed.is_some()).map(|(id, _)| id).collect();
-            let locals: BTreeMap<&ObjectId, &ObjectId> =
-                rows.iter().filter_map(|(id, row)| Some((id, row.local.as_ref()?))).collect();
-            let local_of = |user: &ObjectId| locals.get(user).copied().unwrap_or(user).clone();
-            let keys: Vec<Key> = users.iter().map(|user| keys::member(loader.tenant, local, &local_of(user))).collect();
-            for ((user, present), item) in users.iter().zip(present).zip(loader.store.get(&keys).await?) {
+            let known = presence(loader, rules, &users, &mut groups.present).await?;
+            let keys: Vec<Key> = known.iter().map(|user| keys::member(loader.tenant, local, &user.local)).collect();
+            for ((user, known), item) in users.iter().zip(known).zip(loader.store.get(&keys).await?) {
                 let is_member = item.is_some();
-                let belongs = present.is_some()
-                    && ((is_member && gone.contains(user)) || groups.ancestry.of(user).await?.contains(group));
+                let belongs =
+                    known.here && ((is_member && known.gone) || groups.ancestry.of(user).await?.contains(group));
                 match (belongs, is_member) {
                     (true, false) => difference.join.push(user.clone()),
-                    (false, true) => difference.leave.push(local_of(user)),
+                    (false, true) => difference.leave.push(known.local),
                     _ => (),
                 }
             }
@@ -208,24 +212,32 @@ pub async fn difference<S: Store>(
     Ok(difference)
 }
 
-/// Of some members, by our ids, those whom Entra has deleted and who are here all the same, as `here` says: Entra does not
-/// name them as members any longer, and they stay what they were.
+/// The users among some members, by our ids, who came from Entra.
+///
+/// # Errors
+/// The store's.
+pub async fn users_here<S: Store>(
+    loader: &Loader<'_, S>,
+    locals: &[ObjectId],
+) -> Result<BTreeMap<ObjectId, User>, Fault> {
+    let names: Vec<_> = locals.iter().map(|local| (Kind::User, local.clone())).collect();
+    let users = loader.held(&names).await?.into_iter().filter_map(|held| match held {
+        Some(Held::User(user)) => Some((user.entra_id.clone()?, user)),
+        _ => None,
+    });
+    Ok(users.collect())
+}
+
+/// Of some users, by Entra's ids, our ids of those whom Entra has deleted and who are here all the same, as `here` says:
+/// Entra does not name them as members any longer, and they stay what they were.
 ///
 /// # Errors
 /// The store's.
 pub async fn lingering<S: Store>(
     loader: &Loader<'_, S>,
-    locals: &[ObjectId],
+    users: &BTreeMap<ObjectId, User>,
     here: impl Fn(&(EntraUser, Option<Removal>), &User) -> bool,
 ) -> Result<BTreeSet<ObjectId>, Fault> {
-    let names: Vec<_> = locals.iter().map(|local| (Kind::User, local.clone())).collect();
-    let held = loader.held(&names).await?.into_iter().flatten();
-    let users: BTreeMap<ObjectId, User> = held
-        .filter_map(|held| match held {
-            Held::User(user) => Some((user.entra_id.clone()?, user)),
-            Held::Group(_) => None,
-        })
-        .collect();
     let names: Vec<_> = users.keys().map(|id| (Kind::User, id.clone())).collect();
     let mut lingering = BTreeSet::new();
     for (id, row) in loader.rows(&names).await? {
@@ -238,25 +250,26 @@ pub async fn lingering<S: Store>(
     Ok(lingering)
 }
 
-/// For each user of Entra: our id, where it will be here once the run is done.
+/// For each user of Entra what is known of it.
 async fn presence<S: Store>(
     loader: &Loader<'_, S>,
     rules: &Rules<'_>,
     users: &[ObjectId],
     cache: &mut Cache,
-) -> Result<Vec<Option<ObjectId>>, Fault> {
+) -> Result<Vec<Presence>, Fault> {
     if cache.len() > MOST_CACHED {
         cache.clear();
     }
     let unknown: Vec<ObjectId> = users.iter().filter(|user| !cache.contains_key(*user)).cloned().collect();
     for (id, entra, local, held) in users_of(loader, &unknown).await? {
-        let mut there = unit::will_be_present(rules, entra.as_ref(), held.as_ref());
-        if !there && held.is_none() && !rules.settings.add_users && rules.settings.update_users {
-            there = is_adopted(loader, rules, &id).await?;
+        let mut here = unit::will_be_present(rules, entra.as_ref(), held.as_ref());
+        if !here && held.is_none() && !rules.settings.add_users && rules.settings.update_users {
+            here = is_adopted(loader, rules, &id).await?;
         }
-        cache.insert(id, there.then_some(local));
+        let gone = entra.is_some_and(|(_, removed)| removed.is_some());
+        cache.insert(id, Presence { local, here, gone });
     }
-    Ok(users.iter().map(|user| cache.get(user).cloned().flatten()).collect())
+    Ok(users.iter().filter_map(|user| cache.get(user).cloned()).collect())
 }
 
 /// Whether a run that adds nobody takes over somebody who is here already for a user of Entra (rule 3.5).

@@ -22,7 +22,7 @@ use crate::{
     links::{self, Ancestry},
     load::Loader,
     members::{self, Groups, Memberships},
-    ports::{Change, Clock, Fault, Item, Key, Range, Store, Table, Write},
+    ports::{Change, Clock, Fault, Item, Range, Store, Table, Write},
     records::{Counts, Entry, MirrorRow, Phase, Run, Work, read, write},
     standing,
 };
@@ -56,6 +56,7 @@ struct Batch {
     entries: Vec<Entry>,
     weight: usize,
     standing: standing::Found,
+    stored: standing::Stored,
     changing: BTreeSet<(Kind, ObjectId)>,
     ahead: Vec<(Kind, ObjectId)>,
     forgotten: Vec<(ObjectId, Entra)>,
@@ -221,7 +222,7 @@ impl<S: Store> Planner<'_, S> {
             .collect();
         let ids: Vec<(Kind, ObjectId)> = todo.iter().map(|(id, _)| (Kind::Group, (*id).clone())).collect();
         let seeds = self.loader.rows(&ids).await?;
-        let neglected = self.neglected(&ids).await?;
+        let neglected = self.neglected(batch, &ids).await?;
         let evaluated = self.evaluate(run, batch, Kind::Group, seeds).await?;
         for (id, which) in &todo {
             let which = if neglected.contains(*id) { &Memberships::All } else { *which };
@@ -239,14 +240,15 @@ impl<S: Store> Planner<'_, S> {
 
     /// Groups with a standing verdict: nobody kept their members meanwhile, so that all are to be looked at. The worklist
     /// says so too, because planning takes the verdict away, and the plan may never be applied.
-    async fn neglected(&self, groups: &[(Kind, ObjectId)]) -> Result<BTreeSet<ObjectId>, Stop> {
-        let keys: Vec<Key> = groups.iter().map(|(kind, id)| keys::standing(self.loader.tenant, *kind, id)).collect();
-        let standing = self.store.get(&keys).await?;
-        let standing = groups.iter().zip(standing).filter(|(_, item)| item.is_some());
-        let neglected: BTreeSet<ObjectId> = standing.map(|((_, id), _)| id.clone()).collect();
+    async fn neglected(&self, batch: &mut Batch, groups: &[(Kind, ObjectId)]) -> Result<BTreeSet<ObjectId>, Stop> {
+        let tenant = self.loader.tenant;
+        let stored = standing::stored(self.store, tenant, groups.iter().cloned()).await?;
+        let neglected: BTreeSet<ObjectId> =
+            stored.iter().filter(|(_, standing)| standing.is_some()).map(|((_, id), _)| id.clone()).collect();
         let work = Work::found(&self.lease.run, true);
-        let writes = neglected.iter().map(|id| note(keys::work(self.loader.tenant, Kind::Group, id), &work));
+        let writes = neglected.iter().map(|id| note(keys::work(tenant, Kind::Group, id), &work));
         self.lease.commit_in_order(self.store, writes.collect()).await?;
+        batch.stored.extend(stored);
         Ok(neglected)
     }
 
@@ -326,10 +328,10 @@ impl<S: Store> Planner<'_, S> {
     /// Store the batch: standing verdicts first, then the part of the plan together with the position.
     async fn flush(&self, run: &mut Run, batch: &mut Batch) -> Result<(), Stop> {
         let many = batch.kept() >= MOST_KEPT || !batch.ahead.is_empty();
-        let Batch { mut entries, standing, changing, ahead, forgotten, mut other, .. } = std::mem::take(batch);
+        let Batch { mut entries, standing, stored, changing, ahead, forgotten, mut other, .. } = std::mem::take(batch);
         other.extend(forget::writes(self.store, self.loader.tenant, &forgotten).await?);
         if self.saved {
-            let waiting = standing::keep(self.store, self.lease, standing, &changing).await?;
+            let waiting = standing::keep(self.store, self.lease, standing, stored, &changing).await?;
             for entry in &mut entries {
                 if let Entry::Unit { changes, waiting: own, .. } = entry {
                     let ids = changes.iter().map(|planned| (planned.change.object, planned.change.object_id.clone()));

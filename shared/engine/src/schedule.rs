@@ -2,7 +2,7 @@
 
 use directory::{Frequency, ReportTime, TenantId};
 use jiff::{Timestamp, ToSpan as _, civil::Time};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::ports::Item;
 
@@ -36,7 +36,11 @@ pub fn next_run(tenant: &TenantId, frequency: Frequency, now: Timestamp) -> Opti
 /// The attributes that put a tenant's runs into the index `due`, or take them out.
 pub fn due_attributes(tenant: &TenantId, due: Option<i64>) -> Item {
     let shard = due.map(|_| run_shard(tenant));
-    Item::from_iter([("due_at".to_owned(), json!(due)), ("due_shard".to_owned(), json!(shard))])
+    let mut attributes = Item::from_iter([("due_at".to_owned(), json!(due)), ("due_shard".to_owned(), json!(shard))]);
+    if due.is_none() {
+        attributes.insert("due_since".to_owned(), Value::Null);
+    }
+    attributes
 }
 
 /// The next time after `now` at which a tenant's report is mailed, in epoch seconds.

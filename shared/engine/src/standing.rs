@@ -10,14 +10,33 @@ use crate::{
     lease::{Lease, Stop, delete, note},
     links::Pages,
     plan::add_totals,
-    ports::{Change, Fault, Key, Store, Table, Write},
+    ports::{Change, Fault, Item, Key, Store, Table, Write},
     records::{Counts, Standing, Work, read, write},
 };
 
 /// What a run has found: the verdict of each object, or none where nothing stands against it.
 pub type Found = BTreeMap<(Kind, ObjectId), Option<Standing>>;
 
-/// Keep the verdicts that a run has found. Answers which of those who are `changing` failed before: that verdict stands
+/// Verdicts as they are stored, of objects for which somebody has looked.
+pub type Stored = BTreeMap<(Kind, ObjectId), Option<Standing>>;
+
+/// Look verdicts up.
+///
+/// # Errors
+/// The store's.
+pub async fn stored(
+    store: &impl Store,
+    tenant: &TenantId,
+    names: impl IntoIterator<Item = (Kind, ObjectId)>,
+) -> Result<Stored, Fault> {
+    let names: Vec<_> = names.into_iter().collect();
+    let keys: Vec<Key> = names.iter().map(|(kind, id)| keys::standing(tenant, *kind, id)).collect();
+    let items = store.get(&keys).await?.into_iter();
+    let read = |item: Option<Item>| item.map(|item| read("a standing verdict", item)).transpose();
+    names.into_iter().zip(items).map(|(name, item)| Ok((name, read(item)?))).collect()
+}
+
+/// Keep the verdicts that a run has found; `known` are some that were looked up. Answers which of those who are `changing` failed before: that verdict stands
 /// until they succeed.
 ///
 /// # Errors
@@ -26,14 +45,16 @@ pub async fn keep(
     store: &impl Store,
     lease: &Lease,
     found: Found,
+    mut known: Stored,
     changing: &BTreeSet<(Kind, ObjectId)>,
 ) -> Result<BTreeSet<(Kind, ObjectId)>, Stop> {
-    let found: Vec<_> = found.into_iter().collect();
-    let keys: Vec<Key> = found.iter().map(|((kind, id), _)| keys::standing(&lease.tenant, *kind, id)).collect();
+    let unknown: Vec<_> = found.keys().filter(|name| !known.contains_key(*name)).cloned().collect();
+    known.extend(stored(store, &lease.tenant, unknown).await?);
     let mut changes = Vec::new();
     let mut waiting = BTreeSet::new();
-    for ((name, after), (key, item)) in found.into_iter().zip(keys.iter().zip(store.get(&keys).await?)) {
-        let before: Option<Standing> = item.map(|item| read("a standing verdict", item)).transpose()?;
+    for (name, after) in found {
+        let key = keys::standing(&lease.tenant, name.0, &name.1);
+        let before = known.remove(&name).flatten();
         let waits = matches!(before, Some(Standing::Waiting(_))) && changing.contains(&name);
         if before != after && !waits {
             let mut totals = Counts::of_standing(name.0, after.as_ref());
@@ -44,7 +65,7 @@ pub async fn keep(
                 changes.push((work, Counts::default()));
             }
             let change = after.map_or(Change::Delete, |standing| Change::Put(write(&standing)));
-            changes.push((Write { key: key.clone(), change, only_if: Vec::new() }, totals));
+            changes.push((Write { key, change, only_if: Vec::new() }, totals));
         }
         if waits {
             waiting.insert(name);

@@ -97,6 +97,7 @@ impl Client {
     ) -> Result<T, NoPage> {
         let place = self.clouds.place(who.cloud);
         let (mut new_token, mut new_connection) = (false, false);
+        let mut replicated_in = self.first_pause * REPLICATION;
         loop {
             let token = self.token(who, place, patience.remaining()).await?;
             if patience.remaining().is_zero() {
@@ -151,10 +152,10 @@ impl Client {
                     self.drop_token(who, &token).await;
                 }
                 Trouble::NotReplicated(failure) => {
-                    if new_token || !patience.wait(failure.retry_after).await {
+                    if !patience.wait(Some(replicated_in)).await {
                         return Err(failure.into());
                     }
-                    new_token = true;
+                    replicated_in *= 2;
                     self.drop_token(who, &token).await;
                 }
                 Trouble::Final(no_page) => return Err(no_page),
@@ -162,6 +163,10 @@ impl Client {
         }
     }
 }
+
+/// Entra makes an application known everywhere within about a minute: with a first pause of half a second elsewhere, the
+/// pauses here are 5, 10, 20 and 40 seconds, as far as the budget goes.
+const REPLICATION: u32 = 10;
 
 /// What a failure is where there are no links.
 fn failure(no_page: NoPage) -> Failure {

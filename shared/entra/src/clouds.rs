@@ -67,11 +67,12 @@ pub(crate) fn scope(cloud: Cloud) -> String {
     format!("{}/.default", hosts(cloud).1)
 }
 
-/// Where an administrator grants consent: always the cloud's own sign-in (the page "Admin consent endpoint").
+/// Where an administrator grants consent: always the cloud's own sign-in (the page "Grant tenant-wide admin consent to
+/// an application", whose link needs no redirect URI).
 pub(crate) fn consent_link(cloud: Cloud, authority: &str, application_id: &str) -> Option<String> {
-    let mut url = Endpoint::parse(hosts(cloud).0).ok()?.at(&[authority, "v2.0", "adminconsent"]);
+    let mut url = Endpoint::parse(hosts(cloud).0).ok()?.at(&[authority, "adminconsent"]);
     url.query_pairs_mut().append_pair("client_id", application_id);
-    Some(format!("{url}&scope={}", scope(cloud)))
+    Some(url.into())
 }
 
 #[cfg(test)]
@@ -93,7 +94,7 @@ mod tests {
         let place = clouds.place(cloud);
         assert_eq!((place.login.at(&[""]).as_str(), place.graph.at(&[""]).as_str()), (login, graph));
         assert_eq!(scope(cloud), format!("{graph}.default"));
-        let consent = format!("{login}contoso.com/v2.0/adminconsent?client_id=app&scope={graph}.default");
+        let consent = format!("{login}contoso.com/adminconsent?client_id=app");
         assert_eq!(consent_link(cloud, "contoso.com", "app"), Some(consent));
     }
 

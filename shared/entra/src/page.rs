@@ -81,6 +81,10 @@ struct Object<'a> {
     members: Option<&'a RawValue>,
 }
 
+/// An object is stored several times over, beside others, in items that hold at most 400 kB. Microsoft's own limits
+/// keep people and groups far below this; members are stored one by one, and do not count.
+const LARGEST_OBJECT: usize = 100_000;
+
 fn read(raw: &str, kind: Kind, into: &mut Vec<Observed>) {
     let unreadable = |id: &str, why: String| Observed::Unreadable { id: id.chars().take(64).collect(), why };
     let Some(object) = object::<Object<'_>>(raw) else {
@@ -98,6 +102,9 @@ fn read(raw: &str, kind: Kind, into: &mut Vec<Observed>) {
             Ok(how) => Observed::Removed { id, how },
             Err(why) => unreadable(id.as_str(), why),
         });
+    }
+    if raw.len() - object.members.map_or(0, |members| members.get().len()) > LARGEST_OBJECT {
+        return into.push(unreadable(id.as_str(), format!("it is larger than {LARGEST_OBJECT} bytes")));
     }
     match kind {
         Kind::User => into.push(match told::<UserTold>(raw) {
@@ -321,6 +328,22 @@ mod tests {
         let shown: Vec<_> = page.objects.iter().map(show).collect();
         assert_eq!(shown.len(), 4);
         assert_eq!((shown[0].as_str(), shown[3].as_str()), ("user a", "user c"));
+    }
+
+    #[test]
+    fn an_object_that_no_item_could_hold_does_not_take_the_page_with_it() {
+        let name = "x".repeat(LARGEST_OBJECT);
+        let body = format!(r#"{{"value": [{{"id": "a", "jobTitle": "{name}"}}, {{"id": "b"}}], {ROUND}}}"#);
+        let endpoint = Endpoint::parse("https://graph.example").unwrap();
+        let page = page(body.as_bytes(), Kind::User, &endpoint).unwrap();
+        let shown: Vec<_> = page.objects.iter().map(show).collect();
+        assert_eq!(shown, ["unreadable a: it is larger than 100000 bytes", "user b"]);
+        let members = vec![r#"{"id": "m"}"#; 10_000].join(",");
+        let mut objects = Vec::new();
+        read(&format!(r#"{{"id": "g", "members@delta": [{members}]}}"#), Kind::Group, &mut objects);
+        assert!(show(&objects[0]).starts_with("group g +m:User"), "however many members it has");
+        read(&format!(r#"{{"id": "a", "old": "{name}", "@removed": {{}}}}"#), Kind::User, &mut objects);
+        assert_eq!(show(&objects[1]), "removed a Soft", "nothing of it is stored");
     }
 
     #[test]

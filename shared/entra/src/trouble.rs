@@ -22,7 +22,7 @@ pub(crate) enum Trouble {
     Lost(Failure),
     /// Try again with another token, once.
     Token(Failure),
-    /// Try again with another token a little later, once.
+    /// Try again with another token, some time later.
     NotReplicated(Failure),
     /// Give up.
     Final(NoPage),

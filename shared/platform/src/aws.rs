@@ -31,11 +31,6 @@ impl Aws {
         Self(aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await)
     }
 
-    /// The configuration itself, for a client that is not here.
-    pub fn config(&self) -> &SdkConfig {
-        &self.0
-    }
-
     /// Both tables.
     pub fn tables(&self, environment: &Environment) -> Result<Tables, BadVariable> {
         let client = aws_sdk_dynamodb::Client::new(&self.0);

@@ -17,7 +17,7 @@ pub struct BadVariable {
     expected: &'static str,
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 12] = [
     "STAGE",
     "CONTROL_TABLE",
     "DIRECTORY_TABLE",
@@ -27,7 +27,6 @@ const NAMES: [&str; 13] = [
     "GRAPH_ENDPOINT",
     "LOGIN_ENDPOINT",
     "TEST_CLOCK",
-    "SYNC_TIMEOUT_SECONDS",
     "LEASE_GRACE_SECONDS",
     "MAIL_FROM",
     "OPERATOR_MAIL",
@@ -95,14 +94,12 @@ impl Environment {
         }
     }
 
-    /// How long an invocation of sync may take.
-    pub fn sync_timeout(&self) -> Result<Duration, BadVariable> {
-        self.seconds("SYNC_TIMEOUT_SECONDS", 300)
-    }
-
     /// How long a lease outlives the deadline of its invocation.
     pub fn lease_grace(&self) -> Result<Duration, BadVariable> {
-        self.seconds("LEASE_GRACE_SECONDS", 30)
+        let Some(text) = self.optional("LEASE_GRACE_SECONDS") else { return Ok(Duration::from_secs(30)) };
+        let seconds = text.parse().ok().filter(|seconds| (0..=86_400).contains(seconds));
+        let expected = "a whole number of seconds, 0 to 86400";
+        seconds.map(Duration::from_secs).ok_or(wrong("LEASE_GRACE_SECONDS", expected))
     }
 
     /// Whom mails come from.
@@ -123,12 +120,6 @@ impl Environment {
 
     fn needed(&self, name: &'static str, expected: &'static str) -> Result<&str, BadVariable> {
         self.optional(name).ok_or(BadVariable { name, problem: "missing", expected })
-    }
-
-    fn seconds(&self, name: &'static str, default: u64) -> Result<Duration, BadVariable> {
-        let Some(text) = self.optional(name) else { return Ok(Duration::from_secs(default)) };
-        let seconds = text.parse().ok().filter(|seconds| (1..=86_400).contains(seconds));
-        seconds.map(Duration::from_secs).ok_or(wrong(name, "a whole number of seconds, 1 to 86400"))
     }
 }
 
@@ -162,7 +153,6 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_template() {
         let nothing = Environment::default();
-        assert_eq!(nothing.sync_timeout().unwrap(), Duration::from_secs(300));
         assert_eq!(nothing.lease_grace().unwrap(), Duration::from_secs(30));
         assert!(!nothing.test_clock().unwrap());
         assert_eq!(nothing.graph_endpoint(), None);
@@ -171,10 +161,11 @@ mod tests {
 
     #[test]
     fn a_wrong_value_says_what_is_expected_and_not_what_it_is() {
-        let wrong = with("SYNC_TIMEOUT_SECONDS", "5m").sync_timeout().unwrap_err().to_string();
-        let expected = "the variable SYNC_TIMEOUT_SECONDS is wrong: it should be a whole number of seconds, 1 to 86400";
+        let wrong = with("LEASE_GRACE_SECONDS", "5m").lease_grace().unwrap_err().to_string();
+        let expected = "the variable LEASE_GRACE_SECONDS is wrong: it should be a whole number of seconds, 0 to 86400";
         assert_eq!(wrong, expected);
-        assert!(with("SYNC_TIMEOUT_SECONDS", "0").sync_timeout().is_err());
+        assert!(with("LEASE_GRACE_SECONDS", "-1").lease_grace().is_err());
+        assert_eq!(with("LEASE_GRACE_SECONDS", "0").lease_grace().unwrap(), Duration::ZERO, "as the template allows");
         assert!(with("TEST_CLOCK", "yes").test_clock().is_err());
         assert!(with("TEST_CLOCK", "on").test_clock().unwrap());
         assert!(!with("OPERATOR_MAIL", "ann@").operator_mail().unwrap_err().to_string().contains("ann"));

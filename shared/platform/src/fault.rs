@@ -60,8 +60,8 @@ async fn sleep_for(sleep: &SharedAsyncSleep, time: Duration) {
     sleep.sleep(time).await;
 }
 
-/// An error and its causes. Not `Debug`, which holds the whole response.
-fn chain(err: &dyn Error) -> String {
+/// An error and its causes, for a log. Not `Debug`, which holds the whole response.
+pub fn chain(err: &dyn Error) -> String {
     let mut text = err.to_string();
     let mut cause = err.source();
     while let Some(err) = cause {

@@ -58,10 +58,12 @@ impl Mailer for Post {
                 Ok(output) => return Ok(output.message_id),
                 Err(err) => err,
             };
-            if attempt == RETRIES || !err.code().is_some_and(turned_away) {
-                let answered = err.code().is_some();
+            let away = err.code().is_some_and(turned_away);
+            if attempt == RETRIES || !away {
+                // Where SES itself broke, or nobody knows who answered, the mail may be on its way.
+                let refused = err.code().is_some() && err.raw_response().is_some_and(|raw| raw.status().as_u16() < 500);
                 let fault = fault("cannot send a mail", &err);
-                return Err(if answered { fault.nothing_done() } else { fault });
+                return Err(if away || refused { fault.nothing_done() } else { fault });
             }
             attempt += 1;
             pause(self.client.config().sleep_impl(), STEP, attempt).await;

@@ -4,6 +4,7 @@
 mod architecture;
 mod contact;
 mod convergence;
+mod dispatch;
 mod endurance;
 mod operator;
 mod report;

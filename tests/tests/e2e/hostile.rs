@@ -30,8 +30,12 @@ async fn s9_impossible_requests_are_answered_not_thrown() {
         ("Sync", json!({"action": "apply", "tenant": company.tenant, "run": "01JD0000000000000000000000"})),
         ("Sync", json!({"action": "sync", "tenant": company.tenant, "settings": {"tech_contact": "x@y.example"}})),
         ("Sync", json!("sync")),
+        ("Sync", json!({"Records": "all"})),
         ("Report", json!({"tenant": company.tenant, "date": "yesterday"})),
         ("Report", json!({"tenant": "nobody-here", "date": "2026-03-03"})),
+        ("Report", json!({"Records": [5]})),
+        ("Dispatch", json!({"now": 5})),
+        ("Dispatch", json!(["now"])),
     ];
     for (function, event) in events {
         let answer =

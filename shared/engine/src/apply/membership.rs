@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use directory::{Held, Kind, ObjectId, settle::Local};
+use directory::{Kind, ObjectId};
 use serde_json::json;
 
 use super::Applier;
@@ -69,23 +69,14 @@ impl<S: Store> Applier<'_, S> {
     /// or has deleted them while their deletion is held back or not enabled.
     async fn stay(&self, group: &ObjectId, leave: &[&ObjectId]) -> Result<BTreeSet<ObjectId>, Stop> {
         let ids: Vec<ObjectId> = leave.iter().copied().cloned().collect();
-        let mut stay = members::lingering(&self.loader, &ids, |_, user| user.is_member_material()).await?;
-        let locals: Vec<Local> = ids.iter().map(|id| (Kind::User, id.clone())).collect();
-        let here: Vec<(ObjectId, ObjectId)> = self
-            .loader
-            .held(&locals)
-            .await?
-            .into_iter()
-            .filter_map(|held| match held {
-                Some(Held::User(user)) if user.is_member_material() => Some((user.entra_id?, user.id)),
-                _ => None,
-            })
-            .collect();
+        let mut users = members::users_here(&self.loader, &ids).await?;
+        users.retain(|_, user| user.is_member_material());
+        let mut stay = members::lingering(&self.loader, &users, |_, _| true).await?;
         let ancestry = Ancestry::new(self.store, self.loader.tenant);
-        ancestry.prepare(&here.iter().map(|(entra_id, _)| entra_id.clone()).collect::<Vec<_>>()).await?;
-        for (entra_id, local) in here {
+        ancestry.prepare(&users.keys().cloned().collect::<Vec<_>>()).await?;
+        for (entra_id, user) in users {
             if ancestry.of(&entra_id).await?.contains(group) {
-                stay.insert(local);
+                stay.insert(user.id);
             }
         }
         Ok(stay)

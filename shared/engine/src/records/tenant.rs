@@ -68,6 +68,8 @@ pub struct Schedule {
     pub due_shard: Option<String>,
     /// Epoch seconds.
     pub due_at: Option<i64>,
+    /// Since when it has been due, in epoch seconds: kept while it is asked again and again, until a run ends.
+    pub due_since: Option<i64>,
     /// Who holds the lease.
     pub owner: Option<String>,
     /// Until when, in epoch milliseconds.

@@ -148,6 +148,7 @@ fn ending(
         let failures = if applied { 0 } else { sync.failures + 1 };
         set.insert("last_error".to_owned(), json!(run.error));
         set.insert("failures".to_owned(), json!(failures));
+        set.insert("due_since".to_owned(), Value::Null);
     }
     if applied {
         set.insert("last_success".to_owned(), json!(now));

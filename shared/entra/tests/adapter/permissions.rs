@@ -38,10 +38,8 @@ async fn r1_7_a_token_without_any_role_is_consent_missing() {
 }
 
 fn consent_link(who: &Connection) -> String {
-    format!(
-        "https://login.microsoftonline.com/{}/v2.0/adminconsent?client_id={}&scope=https://graph.microsoft.com/.default",
-        CONTOSO.directory_id, who.application_id
-    )
+    let (directory, application) = (CONTOSO.directory_id, &who.application_id);
+    format!("https://login.microsoftonline.com/{directory}/adminconsent?client_id={application}")
 }
 
 #[tokio::test]
@@ -62,15 +60,15 @@ async fn a_denial_in_spite_of_the_permission_says_so() {
 }
 
 #[tokio::test]
-async fn an_application_that_is_not_replicated_yet_gets_another_token() {
+async fn an_application_that_is_not_replicated_yet_gets_other_tokens_for_a_while() {
     let body = json!({"error": {"code": "Authorization_IdentityNotFound", "message": ""}});
     let rule = Rule::new(Fault::Status { code: 403, body: Some(body) }).on(About::Users);
-    let (once, who) = (Stage::with(rule.clone()), contoso());
-    assert_eq!(told(once.page(&who, Kind::User, None).await), "16 objects");
-    assert_eq!(once.requests(&who), (2, 2));
+    let (thrice, who) = (Stage::with(rule.clone().times(3)), contoso());
+    assert_eq!(told(thrice.page(&who, Kind::User, None).await), "16 objects");
+    assert_eq!(thrice.requests(&who), (4, 4), "each time with a token of its own");
     let (always, who) = (Stage::with(rule.times(99)), contoso());
     assert_eq!(told(always.page(&who, Kind::User, None).await), "permission_missing");
-    assert_eq!(always.requests(&who), (2, 2));
+    assert_eq!(always.requests(&who), (5, 5));
 }
 
 #[tokio::test]

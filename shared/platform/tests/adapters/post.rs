@@ -39,8 +39,18 @@ async fn the_answer_is_the_id_of_the_mail() {
 async fn r6_7_a_lost_answer_never_sends_a_second_copy() {
     for answer in [Answer::Lost, error(503, "ServiceUnavailable"), error(500, "InternalFailure")] {
         let script = Script::new([answer, sent()]);
-        assert!(post(&script).send(&letter()).await.unwrap_err().passes);
+        let fault = post(&script).send(&letter()).await.unwrap_err();
+        assert!(fault.passes && !fault.nothing_done, "{fault:?}: it may have been sent");
         assert_eq!(script.asked().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn r6_7_what_ses_turned_away_was_not_sent() {
+    for status in [400, 503] {
+        let script = Script::new([error(status, "Throttling")]);
+        let fault = post(&script).send(&letter()).await.unwrap_err();
+        assert!(fault.passes && fault.nothing_done, "{fault:?}");
     }
 }
 
@@ -48,7 +58,7 @@ async fn r6_7_a_lost_answer_never_sends_a_second_copy() {
 async fn a_refused_mail_will_be_refused_again() {
     let script = Script::new([error(400, "MessageRejected")]);
     let fault = post(&script).send(&letter()).await.unwrap_err();
-    assert!(!fault.passes);
+    assert!(!fault.passes && fault.nothing_done);
     let cause = fault.source.unwrap().to_string();
     assert_eq!(cause, "MessageRejected: Email address is not verified: (address) (request unknown)");
 }
