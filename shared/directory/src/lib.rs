@@ -11,6 +11,7 @@ pub mod facts;
 mod failure;
 mod held;
 mod id;
+mod losers;
 mod mailbox;
 mod objects;
 mod owners;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     Address, Addresses, Change, Domain, EntraGroup, EntraUser, Held, Kind, ObjectId, Removal, Settings, SkipReason,
     Skipped,
+    losers::Losers,
     owners::{self, Round},
     scope::{self, Scope},
     subject::Subject,
@@ -121,44 +122,15 @@ pub fn plan(rules: &Rules<'_>, candidates: &[Candidate]) -> Vec<Verdict> {
     }
 }
 
-/// Who cannot have its primary address.
-#[derive(Clone, Default)]
-struct Losers {
-    /// The verdict of each.
-    failed: BTreeMap<usize, Verdict>,
-    /// Who failed once and is decided again: with everything, and then without taking anybody over.
-    again: BTreeSet<usize>,
-    modest: BTreeSet<usize>,
-}
-
-impl Losers {
-    /// Whoever lost to one that failed later may have its address after all, unless that takes it from another of those.
-    fn second_chance(&self, rules: &Rules<'_>, candidates: &[Candidate], exempt: &[bool]) -> Option<Self> {
-        let mut failed: Vec<usize> = self.failed.keys().copied().collect();
-        failed.sort_by_key(|at| candidates[*at].entra_id());
-        let with = |at: usize, modest: bool| {
-            let mut losers = self.clone();
-            losers.failed.remove(&at);
-            let new = losers.again.insert(at) | (modest && losers.modest.insert(at));
-            new.then_some(losers)
-        };
-        let attempts = [false, true].into_iter().flat_map(|modest| failed.iter().map(move |at| (*at, modest)));
-        attempts.filter_map(|(at, modest)| with(at, modest)).find(|losers| {
-            let (_, beaten) = decide(rules, candidates, exempt, losers);
-            losers.again.iter().filter(|at| !losers.failed.contains_key(at)).all(|at| !beaten.contains_key(at))
-        })
-    }
-}
-
 /// Because of whom somebody cannot have its primary address.
-struct Beaten {
+pub(crate) struct Beaten {
     by: usize,
     /// It has the address now and keeps it, whether it fails itself or not.
     keeps: bool,
 }
 
 /// One round: the verdicts, and who cannot have its primary address because of whom.
-fn decide(
+pub(crate) fn decide(
     rules: &Rules<'_>,
     candidates: &[Candidate],
     exempt: &[bool],

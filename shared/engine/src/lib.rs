@@ -33,4 +33,5 @@ pub mod run;
 pub mod schedule;
 pub mod standing;
 pub mod tenants;
+pub mod touched;
 pub mod worklist;
