@@ -83,7 +83,8 @@ fn at(world: &World, time: &str) {
 fn credential(world: &World, expires_on: &str) {
     let mut tenant = world.tenant();
     let (saved_at, expires_on) = (world.now(), expires_on.parse().unwrap());
-    tenant.credential = Some(CredentialFacts { saved_at, expires_on, source: ExpirySource::Stated });
+    tenant.credential =
+        Some(CredentialFacts { saved_at, expires_on, source: ExpirySource::Stated, hint: Some("abc".to_owned()) });
     world.store.poke(keys::meta(&world.tenant), write(&tenant));
 }
 
@@ -441,8 +442,12 @@ fn r6_8_the_roll_up_names_who_failed_is_held_never_ran_or_expires() {
         tenant.settings = tenant.settings.with(&settings).unwrap();
         tenant.created_at = "2026-01-01T00:00:00Z".parse().unwrap();
         let saved_at = tenant.created_at;
-        tenant.credential =
-            Some(CredentialFacts { saved_at, expires_on: expires_on.parse().unwrap(), source: ExpirySource::Stated });
+        tenant.credential = Some(CredentialFacts {
+            saved_at,
+            expires_on: expires_on.parse().unwrap(),
+            source: ExpirySource::Stated,
+            hint: Some("abc".to_owned()),
+        });
         let id = name.parse().unwrap();
         world.store.poke(keys::meta(&id), write(&tenant));
         world.store.poke(keys::registered(&id), write(&json!({})));

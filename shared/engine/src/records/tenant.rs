@@ -46,6 +46,9 @@ pub struct CredentialFacts {
     pub expires_on: jiff::civil::Date,
     /// Where that day comes from.
     pub source: ExpirySource,
+    /// Its first characters, as the portal shows them; a client secret's only.
+    #[serde(default)]
+    pub hint: Option<String>,
 }
 
 /// Where the day of expiry comes from (rule 6.5).
@@ -94,6 +97,8 @@ pub struct Schedule {
     pub last_success: Option<Timestamp>,
     /// Why the last run failed; none after a success.
     pub last_error: Option<Failure>,
+    /// Since when Entra refuses the credential to runs; none once it works again.
+    pub refused_since: Option<Timestamp>,
     /// How many runs failed since the last that did not.
     pub failures: u32,
 }
