@@ -46,7 +46,7 @@ impl From<Failure> for Refused {
 /// So often a change is tried that somebody else's comes in between of.
 pub(crate) const TRIES: usize = 5;
 /// How long the audit is kept, in seconds.
-const AUDIT_KEPT: i64 = 400 * 86_400;
+pub(crate) const AUDIT_KEPT: i64 = 400 * 86_400;
 /// What the owner of a lease starts with that was taken to delete the tenant.
 pub(crate) const DELETING: &str = "delete ";
 
