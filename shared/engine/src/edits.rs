@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     exemptions, keys,
     lease::{note, set},
-    links,
+    links::Pages,
     operator::{self, Asked, Refused, TRIES, committed},
     people::{self, Wanted, show_user},
     plan::{self, add_totals},
@@ -133,31 +133,29 @@ async fn user(store: &impl Store, asked: &Asked, address: &Address) -> Result<Us
 async fn leave_groups(store: &impl Store, asked: &Asked, user: &User) -> Result<(), Refused> {
     let tenant = &asked.tenant;
     let Some(entra_id) = &user.entra_id else { return Ok(()) };
-    let mut groups: Vec<ObjectId> = Vec::new();
     for shard in keys::SHARDS.chars() {
         let range = keys::all(Table::Directory, keys::objects_pk(tenant, Kind::Group, shard));
-        groups.extend(links::everything(store, range).await?.into_iter().filter_map(|(id, _)| id.try_into().ok()));
-    }
-    let members: Vec<Key> = groups.iter().map(|group| keys::member(tenant, group, &user.id)).collect();
-    let mut writes = Vec::new();
-    for ((group, key), item) in groups.iter().zip(&members).zip(store.get(&members).await?) {
-        if item.is_none() {
-            continue;
-        }
-        writes.push(Write { key: key.clone(), change: Change::Delete, only_if: vec![Condition::Exists] });
-        // The revision too: a run that has read the group writes all of it.
-        let fewer = Change::Set { set: Item::new(), add: vec![("member_count", -1), ("rev", 1)] };
-        writes.push(Write {
-            key: keys::object(tenant, Kind::Group, group),
-            change: fewer,
-            only_if: vec![Condition::Exists],
-        });
-    }
-    for part in writes.chunks(2 * MOST_GROUPS) {
-        // Should it end here, the next run makes the user a member again.
-        let again = note(keys::work(tenant, Kind::User, entra_id), &Work::found(&asked.as_run()?, true));
-        if !committed(store, part.iter().cloned().chain([again]).collect()).await? {
-            return Err(operator::raced());
+        let mut pages = Pages::of(store, range);
+        while let Some(page) = pages.next().await? {
+            let groups: Vec<ObjectId> = page.into_iter().filter_map(|(id, _)| id.try_into().ok()).collect();
+            let members: Vec<Key> = groups.iter().map(|group| keys::member(tenant, group, &user.id)).collect();
+            let found = groups.iter().zip(&members).zip(store.get(&members).await?);
+            let leaving: Vec<Write> = found
+                .filter(|(_, item)| item.is_some())
+                .flat_map(|((group, key), _)| {
+                    // The revision too: a run that has read the group writes all of it.
+                    let fewer = Change::Set { set: Item::new(), add: vec![("member_count", -1), ("rev", 1)] };
+                    [(key.clone(), Change::Delete), (keys::object(tenant, Kind::Group, group), fewer)]
+                })
+                .map(|(key, change)| Write { key, change, only_if: vec![Condition::Exists] })
+                .collect();
+            for part in leaving.chunks(2 * MOST_GROUPS) {
+                // Should it end here, the next run makes the user a member again.
+                let again = note(keys::work(tenant, Kind::User, entra_id), &Work::found(&asked.as_run()?, true));
+                if !committed(store, part.iter().cloned().chain([again]).collect()).await? {
+                    return Err(operator::raced());
+                }
+            }
         }
     }
     Ok(())

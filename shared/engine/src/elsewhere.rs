@@ -3,7 +3,8 @@
 use directory::{Code, Failure, Kind, ManagedBy, RunId, Settings, TenantId};
 
 use crate::{
-    keys, links,
+    keys,
+    links::Pages,
     load::read_held,
     operator::{Asked, Refused},
     ports::{Fault, Store, Table},
@@ -59,9 +60,12 @@ async fn holds_synchronised(store: &impl Store, tenant: &TenantId) -> Result<boo
     for (kind, number) in [(Kind::User, counts.users), (Kind::Group, counts.groups)] {
         for shard in keys::SHARDS.chars().filter(|_| number > 0) {
             let objects = keys::all(Table::Directory, keys::objects_pk(tenant, kind, shard));
-            for (_, item) in links::everything(store, objects).await? {
-                if read_held(kind, item)?.managed_by() == ManagedBy::Sync {
-                    return Ok(true);
+            let mut pages = Pages::of(store, objects);
+            while let Some(page) = pages.next().await? {
+                for (_, item) in page {
+                    if read_held(kind, item)?.managed_by() == ManagedBy::Sync {
+                        return Ok(true);
+                    }
                 }
             }
         }

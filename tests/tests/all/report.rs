@@ -430,6 +430,44 @@ fn r6_4_a_refused_credential_is_warned_of_though_its_day_is_far() {
 }
 
 #[test]
+fn r6_4_a_refusal_keeps_its_beginning_longer_than_runs_are_kept() {
+    let world = world();
+    world.entra.hire("ann");
+    let refuse = |world: &World| {
+        let failure = Failure::new(Code::CredentialSecretInvalid, "Failed to connect.", "save the secret's Value");
+        world.entra.trouble(Kind::User, 1, Trouble::Failure(Box::new(failure)));
+        world.sync();
+    };
+    refuse(&world);
+    let request = of_day(&world, "2026-11-22");
+    assert_eq!(told(&world, &request).len(), 2, "the report and a warning");
+    at(&world, "2027-02-21T10:00:00Z");
+    for key in world.store.snapshot().into_keys().filter(|key| key.sk.starts_with("RUN#")) {
+        world.store.unpoke(&key);
+    }
+    let mut warned = Vec::new();
+    for _ in 0..14 {
+        refuse(&world);
+        warned.extend(told(&world, &request).iter().map(|_| today(&world).to_string()));
+        world.wait(86_400);
+    }
+    assert_eq!(warned, ["2027-02-21", "2027-02-28"], "weekly from the first day on");
+}
+
+#[test]
+fn r6_4_the_warning_says_how_the_secret_begins() {
+    let world = world();
+    credential(&world, "2026-12-01");
+    let preview = ask(&world, &Request { preview: true, ..of_day(&world, "2026-11-22") });
+    let text = preview["warning"]["text"].as_str().unwrap();
+    assert!(text.contains("Begins with: abc"), "{text}");
+    world.set(json!({"credential": {"kind": "certificate"}}));
+    let preview = ask(&world, &Request { preview: true, ..of_day(&world, "2026-11-22") });
+    let text = preview["warning"]["text"].as_str().unwrap();
+    assert!(!text.contains("Begins with"), "{text}");
+}
+
+#[test]
 fn r6_8_the_roll_up_names_who_failed_is_held_never_ran_or_expires() {
     let world = world();
     world.store.poke(keys::registered(&world.tenant), write(&json!({})));

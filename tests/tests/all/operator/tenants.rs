@@ -64,6 +64,8 @@ fn r7_2_a_refused_secret_changes_nothing() {
     let answer = desk.done("test_connection", json!({}));
     assert_eq!((&answer["connection"]["status"], &answer["connection"]["error"]), (&json!("green"), &Value::Null));
     assert!(!format!("{:?}", desk.world.store.snapshot()).contains("good"), "r1_3: a secret is never in the tables");
+    let hint = desk.world.tenant().credential.unwrap().hint;
+    assert_eq!(hint.as_deref(), Some("goo"), "r6_4: but how it begins, as the portal shows it");
 }
 
 #[test]
