@@ -16,7 +16,7 @@ use crate::{
     people::{self, Wanted, show_user},
     plan::{self, add_totals},
     ports::{Change, Condition, Fault, Item, Key, Store, Table, Write},
-    records::{Claim, Claimants, Counts, Work, read, write},
+    records::{Audit, Claim, Claimants, Counts, Work, read, write},
 };
 
 /// So many addresses come and go at once: all of them move in one commit.
@@ -216,7 +216,8 @@ pub(crate) async fn commit(
     writes.extend(add_totals(tenant, &totals));
     writes.push(asked.tenant_is_there());
     let (from, to) = differences(before, after);
-    writes.push(asked.audit(part, action, own.id.as_str(), from, to));
+    let (by, action, what) = (asked.by.clone(), action.to_owned(), own.id.to_string());
+    writes.push(asked.written_down(part, Audit { at: asked.now, by, action, what, from, to, totals: Some(totals) }));
     writes.extend(also);
     // Those who stay beyond what one commit holds are put on the worklist ahead of it: they are only looked at.
     let back =

@@ -50,6 +50,7 @@ pub fn stop(id: &TenantId, tenant: &Tenant, now: Timestamp) -> Vec<Write> {
         what: "sync_frequency".to_owned(),
         from: json!({"sync_frequency": before}),
         to: json!({"sync_frequency": 0}),
+        totals: None,
     };
     let mut audit = write(&audit);
     audit.insert("ttl".to_owned(), json!(now.as_second() + AUDIT_KEPT));

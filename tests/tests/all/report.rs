@@ -2,8 +2,8 @@
 
 use directory::{Address, Code, Failure, Kind, UserType, facts};
 use engine::{
-    edits, keys,
-    operator::Asked,
+    by_hand, edits, keys,
+    operator::{Asked, Refused},
     ports::Fault,
     records::{CredentialFacts, ExpirySource, write},
     report::{Reported, Reporter, Request, Words, Writer},
@@ -168,6 +168,48 @@ fn r6_3_totals_are_those_of_the_day_whenever_it_is_told() {
     at(&world, "2026-12-24T10:00:00Z");
     world.sync();
     check_table(&world, "2026-12-24", &[("Before", [2, 1, 0]), ("Deleted", [1, 0, 0]), ("After", [2, 1, 0])]);
+}
+
+/// An operator's change, at this time.
+fn change_by_hand<T>(world: &World, change: impl AsyncFnOnce(&Asked) -> Result<T, Refused>) {
+    world.wait(1);
+    let nonce = format!("by-hand-{}", world.now());
+    let asked = Asked { tenant: world.tenant.clone(), by: "ops".to_owned(), now: world.now(), nonce };
+    world.store.fenced(false);
+    drive(change(&asked)).unwrap().map(drop).unwrap();
+}
+
+#[test]
+fn r6_3_what_is_done_by_hand_moves_totals_too() {
+    let world = world();
+    for name in ["ann", "bob", "cy"] {
+        world.entra.hire(name);
+    }
+    world.sync();
+    let (store, address) = (&world.store, |name: &str| Address::parse(&format!("{name}@contoso.com")).unwrap());
+    at(&world, "2026-11-23T10:00:00Z");
+    change_by_hand(&world, async |asked| {
+        edits::convert(store, asked, &address("bob"), UserType::FunctionalAccount, false).await
+    });
+    for name in ["dan", "eve"] {
+        let user = json!({"primary_email": address(name)});
+        change_by_hand(&world, async |asked| by_hand::put_user(store, asked, user.as_object().unwrap()).await);
+    }
+    at(&world, "2026-11-24T10:00:00Z");
+    world.exempt("cy@contoso.com");
+    change_by_hand(&world, async |asked| edits::delete_user(store, asked, &address("cy")).await);
+    world.sync();
+    at(&world, "2026-11-25T10:00:00Z");
+    let shown = |date: &str| ask(&world, &Request { preview: true, ..of_day(&world, date) });
+    let totals = |date: &str| {
+        let rows = table(&shown(date));
+        (rows[0].1, rows[8].1)
+    };
+    assert_eq!(totals("2026-11-22"), ([0, 0, 0], [3, 0, 0]));
+    assert_eq!(totals("2026-11-23"), ([3, 0, 0], [4, 0, 1]));
+    assert_eq!(totals("2026-11-24"), ([4, 0, 1], [3, 0, 1]));
+    let text = shown("2026-11-23")["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("Billable users: 3 before, 4 after"), "{text}");
 }
 
 #[test]

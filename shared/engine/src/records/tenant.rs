@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::totals::Counts;
+
 /// A tenant: what people set, and what its connection check said. Only `admin` writes it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tenant {
@@ -147,4 +149,7 @@ pub struct Audit {
     /// After.
     #[serde(default)]
     pub to: Value,
+    /// By how much it moved the totals, where it changed an object by hand: reports count it as they count runs.
+    #[serde(default)]
+    pub totals: Option<Counts>,
 }
