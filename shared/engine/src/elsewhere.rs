@@ -1,6 +1,6 @@
 //! Whether settings lead a tenant to another directory, and whether they may (rule 1.1).
 
-use directory::{Code, Failure, Kind, ManagedBy, RunId, Settings, TenantId};
+use directory::{Code, Failure, Kind, ManagedBy, Settings, TenantId};
 
 use crate::{
     keys,
@@ -42,7 +42,7 @@ pub(crate) async fn may_replace(
     if let Some(run) = &sync.run {
         let message = format!("run {run} of tenant {tenant} is not done, and reads from the directory before");
         let mut busy = Failure::new(Code::Busy, message, "wait until it is done, and ask again; nothing was changed");
-        busy.run = Some(run).map(RunId::to_string);
+        busy.run = Some(run.to_string());
         busy.since = sync.since;
         return Err(busy.into());
     }
