@@ -341,17 +341,19 @@ impl Settings {
     /// `invalid_input` that names the key and what is expected there, and never repeats a value: people paste secrets
     /// into the wrong field.
     pub fn with(&self, patch: &Value) -> Result<Self, Failure> {
-        if !patch.is_object() {
-            return Err(Failure::invalid("settings: expected an object"));
-        }
         let mut merged = serde_json::to_value(self).map_err(|err| Failure::invalid(err.to_string()))?;
-        merge(&mut merged, patch);
+        merge(&mut merged, patch, "settings")?;
+        if let Some(at) = merged["domains"].as_array().and_then(|list| list.iter().position(|item| !item.is_object())) {
+            return Err(Failure::invalid(format!("settings.domains[{at}]: expected an object")));
+        }
         let settings: Self = serde_path_to_error::deserialize(merged).map_err(|err| {
             let text = err.inner().to_string();
-            let said = if text.starts_with("unknown field") {
-                text
-            } else {
-                text.find("expected").map_or("wrong value".to_owned(), |at| text[at..].to_owned())
+            // Only these texts of serde repeat a value, and they do so ahead of what they expect.
+            let repeats = ["invalid ", "unknown variant"].iter().any(|start| text.starts_with(start));
+            let said = match text.rfind("expected") {
+                Some(at) if repeats => &text[at..],
+                None if repeats => "wrong value",
+                _ => &text,
             };
             Failure::invalid(format!("settings.{}: {said}", err.path()))
         })?;
@@ -419,12 +421,6 @@ impl Settings {
         self.differences(other).iter().any(|(key, ..)| !OTHER.contains(&key.as_str()))
     }
 
-    /// Whether changes of the connection itself are among the differences (rule 1.5).
-    pub fn connects_otherwise_than(&self, other: &Self) -> bool {
-        const KEYS: [&str; 5] = ["primary_domain", "directory_id", "application_id", "credential", "cloud"];
-        self.differences(other).iter().any(|(key, ..)| KEYS.contains(&key.as_str()))
-    }
-
     /// The switch for adding objects of a kind.
     pub fn adds(&self, kind: Kind) -> bool {
         if kind == Kind::User { self.add_users } else { self.add_groups }
@@ -441,14 +437,20 @@ impl Settings {
     }
 }
 
-fn merge(base: &mut Value, patch: &Value) {
+/// Lay a patch over what stands under `key`. Over an object only an object: serde would read a list as its fields.
+fn merge(base: &mut Value, patch: &Value, key: &str) -> Result<(), Failure> {
     match (base, patch) {
         (Value::Object(base), Value::Object(patch)) => {
-            for (key, value) in patch {
-                merge(base.entry(key.clone()).or_insert(Value::Null), value);
+            for (name, value) in patch {
+                merge(base.entry(name.clone()).or_insert(Value::Null), value, &format!("{key}.{name}"))?;
             }
+            Ok(())
         }
-        (base, patch) => *base = patch.clone(),
+        (Value::Object(_), _) => Err(Failure::invalid(format!("{key}: expected an object"))),
+        (base, patch) => {
+            *base = patch.clone();
+            Ok(())
+        }
     }
 }
 
@@ -495,11 +497,21 @@ mod tests {
         check("time zone",          json!({"report": {"time_zone": "Mars/Olympus"}}), "expected a name of the IANA");
         check("GUID",               json!({"application_id": "contoso"}),   "settings.application_id: expected a GUID");
         check("not an object",      json!([1]),                             "settings: expected an object");
+        check("a list for fields",  json!({"brake": []}),                   "settings.brake: expected an object");
+        check("a list for a kind",  json!({"credential": ["secret"]}),      "settings.credential: expected an object");
+        check("null for fields",    json!({"report": null}),                "settings.report: expected an object");
+        check("a list for a domain", json!({"domains": [{"name": "a.com"}, ["b.com"]]}), "settings.domains[1]: expected an object");
+        check("a nameless domain",  json!({"domains": [{"kind": "relay"}]}), "settings.domains[0]: missing field `name`");
+        check("no domain",          json!({"domains": [{"name": "a"}]}),    "settings.domains[0].name: the part after the @ is not a domain name");
+        check("no address",         json!({"tech_contact": "it"}),          "settings.tech_contact: an address has exactly one @ between");
+        check("unknown choice",     json!({"cloud": "private"}),            "settings.cloud: expected one of `global`, ");
         check("twice",              json!({"domains": [{"name": "a.com"}, {"name": "A.com"}]}), "a.com is listed twice");
         check("name",               json!({"name": "a\nb"}),                "without control characters");
         check("never null",         json!({"cloud": null}),                 "settings.cloud: expected");
-        let pasted = Settings::default().with(&json!({"credential": "pasted-by-mistake"})).unwrap_err();
-        assert!(!pasted.message.contains("pasted"), "{pasted}");
+        for key in ["credential", "cloud", "application_id", "primary_domain", "tech_contact", "seats", "domains", "report"] {
+            let pasted = Settings::default().with(&json!({key: "pasted, expected by nobody"})).unwrap_err();
+            assert!(!["pasted", "nobody"].iter().any(|part| pasted.message.contains(part)), "{pasted}");
+        }
     }
 
     #[track_caller]

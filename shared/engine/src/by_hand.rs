@@ -35,6 +35,7 @@ const BY_HAND: [&str; 14] = [
 const TO_READ: [&str; 5] = ["id", "entra_id", "managed_by", "exempt", "deleted_at"];
 /// No name or number is longer.
 const LONGEST_TEXT: usize = 256;
+
 /// Make a user by hand, or change one: of a synchronised user only `digests`. A user that is there is found by its `id`,
 /// else by its primary address; keys that are not named keep their value.
 ///
@@ -66,7 +67,7 @@ pub async fn put_user(store: &impl Store, asked: &Asked, patch: &Map<String, Val
         }
         check_domains(store, asked, before.as_ref(), &after).await?;
         let after = User { rev: before.as_ref().map_or(1, |user| user.rev + 1), ..after };
-        if edits::commit(store, asked, "put_user", before.as_ref(), Some(&after), Vec::new()).await? {
+        if edits::commit(store, asked, ("put_user", 0), before.as_ref(), Some(&after), Vec::new()).await? {
             return Ok(json!({"user": show_user(&after, &exempt)}));
         }
     }
@@ -91,6 +92,8 @@ async fn present(
     };
     let Some(claim) = people::owner(store, &asked.tenant, primary).await? else { return Ok(None) };
     match people::load(store, &asked.tenant, claim.kind, &claim.owner).await? {
+        // Whoever is marked as deleted keeps it until somebody else needs it (rule 3.4).
+        Some(held) if held.deleted_at().is_some() => Ok(None),
         Some(Held::User(user)) if user.addresses.primary.as_ref() == Some(primary) => Ok(Some(user)),
         _ => Err(edits::taken(primary, &claim).into()),
     }

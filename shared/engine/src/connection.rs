@@ -18,6 +18,8 @@ use crate::{
 
 /// How long Microsoft is asked before a check is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// So many characters of a client secret are no secret: Microsoft's portal shows them too.
+const HINT: usize = 3;
 /// No client secret is longer.
 const LONGEST_SECRET: usize = 1_000;
 /// No key and certificate are longer.
@@ -71,15 +73,14 @@ pub async fn test(
     asked: &Asked,
 ) -> Result<Value, Refused> {
     for _ in 0..TRIES {
-        let (tenant, sync) = operator::tenant(store, &asked.tenant).await?;
+        let (tenant, mut sync) = operator::tenant(store, &asked.tenant).await?;
         let status = checked((graph, secrets), asked, &tenant.settings, &tenant.status).await?;
         let mut writes = vec![Write {
             key: keys::meta(&asked.tenant),
             change: Change::Set { set: Item::from_iter([("status".to_owned(), json!(status))]), add: Vec::new() },
             only_if: vec![Condition::Equals("rev", json!(tenant.rev))],
         }];
-        let (sync, mended) = mended(&asked.tenant, sync, &status);
-        writes.extend(mended);
+        writes.extend(mend(&asked.tenant, &mut sync, &status));
         if committed(store, writes).await? {
             return Ok(shown(&asked.tenant, &Tenant { status, ..tenant }, &sync, asked.now));
         }
@@ -87,13 +88,26 @@ pub async fn test(
     Err(operator::raced())
 }
 
-/// A credential that works again is not refused any longer, whatever the last run met.
-pub(crate) fn mended(tenant: &TenantId, mut sync: Schedule, status: &Status) -> (Schedule, Option<Write>) {
-    if !status.green || !sync.last_error.as_ref().is_some_and(|failure| failure.code.refuses_credential()) {
-        return (sync, None);
+/// A credential that works again is not refused any longer, whatever the last run met: what that changes of the
+/// schedule.
+pub(crate) fn mended(sync: &mut Schedule, status: &Status) -> Item {
+    let refused = sync.last_error.as_ref().is_some_and(|failure| failure.code.refuses_credential());
+    if !status.green || !(refused || sync.refused_since.is_some()) {
+        return Item::new();
     }
-    sync.last_error = None;
-    (sync, Some(set(keys::sync(tenant), Item::from_iter([("last_error".to_owned(), Value::Null)]))))
+    let mut set = Item::from_iter([("refused_since".to_owned(), Value::Null)]);
+    sync.refused_since = None;
+    if refused {
+        sync.last_error = None;
+        set.insert("last_error".to_owned(), Value::Null);
+    }
+    set
+}
+
+/// The write that mends the schedule, if it has to be.
+fn mend(tenant: &TenantId, sync: &mut Schedule, status: &Status) -> Option<Write> {
+    let attributes = mended(sync, status);
+    (!attributes.is_empty()).then(|| set(keys::sync(tenant), attributes))
 }
 
 /// Save a secret. Where the connection is complete it is tried first, and one that does not work changes nothing
@@ -108,7 +122,7 @@ pub async fn put_secret(
     expires_on: Option<Date>,
 ) -> Result<Value, Refused> {
     for part in 0..TRIES {
-        let (tenant, sync) = operator::tenant(store, &asked.tenant).await?;
+        let (tenant, mut sync) = operator::tenant(store, &asked.tenant).await?;
         let secret = shaped(tenant.settings.credential.kind, ad_key)?;
         let status = match reach(&asked.tenant, &tenant.settings, Some(secret.clone())) {
             Ok(who) => {
@@ -123,7 +137,10 @@ pub async fn put_secret(
             Err(fault) => return Err(fault),
         };
         secrets.put_secret(&asked.tenant, &secret).await?;
-        let facts = facts(expires_on, &tenant.settings, asked.now);
+        let facts = CredentialFacts {
+            hint: hint(tenant.settings.credential.kind, &secret),
+            ..facts(expires_on, &tenant.settings, asked.now)
+        };
         let attributes = [("credential".to_owned(), json!(facts)), ("status".to_owned(), json!(status))];
         let before = tenant.credential.as_ref().map(|facts| facts.expires_on);
         let mut writes = vec![
@@ -140,8 +157,7 @@ pub async fn put_secret(
                 json!({"expires_on": facts.expires_on}),
             ),
         ];
-        let (sync, mended) = mended(&asked.tenant, sync, &status);
-        writes.extend(mended);
+        writes.extend(mend(&asked.tenant, &mut sync, &status));
         if committed(store, writes).await? {
             let works = status.green;
             let mut answer =
@@ -161,7 +177,12 @@ fn facts(expires_on: Option<Date>, settings: &Settings, now: Timestamp) -> Crede
         Some(day) => (day, ExpirySource::Stated),
         None => (today.saturating_add(24.months()), ExpirySource::Assumed),
     };
-    CredentialFacts { saved_at: now, expires_on, source }
+    CredentialFacts { saved_at: now, expires_on, source, hint: None }
+}
+
+/// How a client secret begins, as the portal shows it: people find theirs by it (rule 6.4).
+fn hint(kind: CredentialKind, secret: &SecretString) -> Option<String> {
+    (kind == CredentialKind::Secret).then(|| secret.expose_secret().chars().take(HINT).collect())
 }
 
 /// The credential without what people paste around it, or what is wrong with it (rule 1.8).

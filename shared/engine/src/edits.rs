@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::{
     exemptions, keys,
-    lease::{put, set},
-    links,
+    lease::{note, set},
+    links::Pages,
     operator::{self, Asked, Refused, TRIES, committed},
     people::{self, Wanted, show_user},
     plan::{self, add_totals},
-    ports::{Change, Condition, Item, Key, Store, Write},
-    records::{Claim, Claimants, Counts, Work, read, write},
+    ports::{Change, Condition, Fault, Item, Key, Store, Table, Write},
+    records::{Audit, Claim, Claimants, Counts, Work, read, write},
 };
 
 /// So many addresses come and go at once: all of them move in one commit.
@@ -46,19 +46,16 @@ pub async fn convert(
             also = exemptions::writes(asked, own);
         }
         let mut after = User { kind: to, digests: digests(&before, to), ..before.clone() };
-        if to == UserType::FunctionalAccount && before.kind != to {
+        if to == UserType::FunctionalAccount && (before.kind != to || before.deleted_at.is_some()) {
             // Its mail is to flow, whatever became of the person.
             after.is_active = after.addresses.primary.is_some();
             after.deleted_at = None;
-        }
-        if before.deleted_at.is_some() && after.deleted_at.is_none() {
-            also.extend(member_again(store, asked, &before).await?);
         }
         if after == before && also.is_empty() {
             return Ok(json!({"user": show_user(&before, &exempted)}));
         }
         after.rev += 1;
-        if commit(store, asked, "convert", Some(&before), Some(&after), also).await? {
+        if commit(store, asked, ("convert", 0), Some(&before), Some(&after), also).await? {
             return Ok(json!({"user": show_user(&after, &exempted)}));
         }
     }
@@ -81,25 +78,44 @@ pub(crate) fn digests(before: &User, to: UserType) -> bool {
 /// # Errors
 /// No user has the address.
 pub async fn delete_user(store: &impl Store, asked: &Asked, address: &Address) -> Result<Value, Refused> {
-    for _ in 0..TRIES {
+    let (mut part, mut tries) = (0, 0);
+    while tries < TRIES {
         operator::tenant(store, &asked.tenant).await?;
         let before = user(store, asked, address).await?;
-        leave_groups(store, asked, &before).await?;
+        let after = with_fewer_addresses(&before, address);
         let mut also = Vec::new();
-        if let Some(entra_id) = before.entra_id.as_ref().filter(|id| **id != before.id)
-            && people::mirrored(store, &asked.tenant, Kind::User, entra_id)
-                .await?
-                .is_some_and(|row| row.local.is_some())
-        {
-            let forget = Item::from_iter([("local".to_owned(), Value::Null)]);
-            let key = keys::mirror(&asked.tenant, Kind::User, entra_id);
-            also.push(Write { only_if: vec![Condition::Exists], ..set(key, forget) });
+        if after.is_none() {
+            leave_groups(store, asked, &before).await?;
+            also.extend(forgotten_name(store, asked, &before).await?);
         }
-        if commit(store, asked, "delete_user", Some(&before), None, also).await? {
-            return Ok(json!({"tenant": asked.tenant, "address": address, "id": before.id, "deleted": true}));
+        match commit(store, asked, ("delete_user", part), Some(&before), after.as_ref(), also).await? {
+            true if after.is_none() => {
+                return Ok(json!({"tenant": asked.tenant, "address": address, "id": before.id, "deleted": true}));
+            }
+            true => part += 1,
+            false => tries += 1,
         }
     }
     Err(operator::raced())
+}
+
+/// Whoever has more addresses than go in one commit lets go of some of the others first, each step whole in itself;
+/// nothing, once all that is left goes at once.
+fn with_fewer_addresses(user: &User, but: &Address) -> Option<User> {
+    let first: BTreeSet<Address> =
+        user.addresses.aliases.iter().filter(|alias| *alias != but).take(MOST_ADDRESSES).cloned().collect();
+    let many = user.addresses.aliases.len() > MOST_ADDRESSES;
+    many.then(|| User { addresses: user.addresses.without(&first), rev: user.rev + 1, ..user.clone() })
+}
+
+/// The write by which the mirror forgets our id of a user that was adopted.
+async fn forgotten_name(store: &impl Store, asked: &Asked, user: &User) -> Result<Option<Write>, Fault> {
+    let Some(entra_id) = user.entra_id.as_ref().filter(|id| **id != user.id) else { return Ok(None) };
+    let row = people::mirrored(store, &asked.tenant, Kind::User, entra_id).await?;
+    let forget = Item::from_iter([("local".to_owned(), Value::Null)]);
+    let key = keys::mirror(&asked.tenant, Kind::User, entra_id);
+    let named = row.is_some_and(|row| row.local.is_some());
+    Ok(named.then(|| Write { only_if: vec![Condition::Exists], ..set(key, forget) }))
 }
 
 /// The user that has an address.
@@ -112,50 +128,37 @@ async fn user(store: &impl Store, asked: &Asked, address: &Address) -> Result<Us
     }
 }
 
-/// The worklist's entries for a user that may be a member of its groups again.
-async fn member_again(store: &impl Store, asked: &Asked, user: &User) -> Result<Vec<Write>, Refused> {
-    let Some(entra_id) = &user.entra_id else { return Ok(Vec::new()) };
-    let work = write(&Work::found(&asked.as_run()?, false));
-    let groups = links::parents(store, &asked.tenant, entra_id).await?;
-    let key = |group| keys::work_link(&asked.tenant, group, entra_id);
-    Ok(groups.iter().take(MOST_GROUPS).map(|group| put(key(group), work.clone())).collect())
-}
-
-/// Take a user out of every group that it is a member of.
+/// Take a user out of every group that it is a member of. All groups are asked: of those that are gone in Entra nothing
+/// else may know their members any longer.
 async fn leave_groups(store: &impl Store, asked: &Asked, user: &User) -> Result<(), Refused> {
     let tenant = &asked.tenant;
     let Some(entra_id) = &user.entra_id else { return Ok(()) };
-    let groups: Vec<ObjectId> = links::ancestors(store, tenant, entra_id).await?.into_iter().collect();
-    let mut locals = Vec::new();
-    for group in &groups {
-        let row = people::mirrored(store, tenant, Kind::Group, group).await?;
-        locals.push(row.and_then(|row| row.local).unwrap_or_else(|| group.clone()));
-    }
-    let keys: Vec<Key> = locals.iter().map(|group| keys::member(tenant, group, &user.id)).collect();
-    let mut writes = Vec::new();
-    for ((group, key), item) in locals.iter().zip(keys).zip(store.get(&keys_of(tenant, &locals, &user.id)).await?) {
-        if item.is_none() {
-            continue;
-        }
-        writes.push(Write { key, change: Change::Delete, only_if: vec![Condition::Exists] });
-        // The revision too: a run that has read the group writes all of it.
-        let fewer = Change::Set { set: Item::new(), add: vec![("member_count", -1), ("rev", 1)] };
-        writes.push(Write {
-            key: keys::object(tenant, Kind::Group, group),
-            change: fewer,
-            only_if: vec![Condition::Exists],
-        });
-    }
-    for part in writes.chunks(2 * MOST_GROUPS) {
-        if !committed(store, part.to_vec()).await? {
-            return Err(operator::raced());
+    for shard in keys::SHARDS.chars() {
+        let range = keys::all(Table::Directory, keys::objects_pk(tenant, Kind::Group, shard));
+        let mut pages = Pages::of(store, range);
+        while let Some(page) = pages.next().await? {
+            let groups: Vec<ObjectId> = page.into_iter().filter_map(|(id, _)| id.try_into().ok()).collect();
+            let members: Vec<Key> = groups.iter().map(|group| keys::member(tenant, group, &user.id)).collect();
+            let found = groups.iter().zip(&members).zip(store.get(&members).await?);
+            let leaving: Vec<Write> = found
+                .filter(|(_, item)| item.is_some())
+                .flat_map(|((group, key), _)| {
+                    // The revision too: a run that has read the group writes all of it.
+                    let fewer = Change::Set { set: Item::new(), add: vec![("member_count", -1), ("rev", 1)] };
+                    [(key.clone(), Change::Delete), (keys::object(tenant, Kind::Group, group), fewer)]
+                })
+                .map(|(key, change)| Write { key, change, only_if: vec![Condition::Exists] })
+                .collect();
+            for part in leaving.chunks(2 * MOST_GROUPS) {
+                // Should it end here, the next run makes the user a member again.
+                let again = note(keys::work(tenant, Kind::User, entra_id), &Work::found(&asked.as_run()?, true));
+                if !committed(store, part.iter().cloned().chain([again]).collect()).await? {
+                    return Err(operator::raced());
+                }
+            }
         }
     }
     Ok(())
-}
-
-fn keys_of(tenant: &directory::TenantId, groups: &[ObjectId], user: &ObjectId) -> Vec<Key> {
-    groups.iter().map(|group| keys::member(tenant, group, user)).collect()
 }
 
 pub(crate) fn taken(address: &Address, claim: &Claim) -> Failure {
@@ -163,11 +166,12 @@ pub(crate) fn taken(address: &Address, claim: &Claim) -> Failure {
 }
 
 /// One change of a user, all or nothing: the user, its addresses, the totals, the audit, and the worklist, so that the
-/// next run looks at whoever this concerns in Entra. `false` where somebody else came in between.
+/// next run looks at whoever this concerns in Entra. `false` where somebody else came in between. `part` tells the commits
+/// of one request apart.
 pub(crate) async fn commit(
     store: &impl Store,
     asked: &Asked,
-    action: &str,
+    (action, part): (&str, usize),
     before: Option<&User>,
     after: Option<&User>,
     also: Vec<Write>,
@@ -192,23 +196,33 @@ pub(crate) async fn commit(
         let only_if = vec![Condition::Equals("owner", json!(own.id))];
         writes.push(Write { key: keys::claim(tenant, address), change: Change::Delete, only_if });
     }
-    for address in &gained {
-        if let Some(claim) = people::owner(store, tenant, address).await? {
-            return Err(taken(address, &claim).into());
-        }
-        let claim = Change::Put(write(&Claim { kind: Kind::User, owner: own.id.clone() }));
-        writes.push(Write { key: keys::claim(tenant, address), change: claim, only_if: vec![Condition::NoItem] });
-    }
     let held = |user: Option<&User>| user.map(|user| Held::User(user.clone()));
     let mut totals = Counts::of(held(after).as_ref());
     totals.add(Counts::of(held(before).as_ref()), -1);
+    let yielding = yielding(store, asked, &gained).await?;
+    for address in &gained {
+        let holder = yielding.iter().map(|(holder, _)| holder).find(|holder| holder.addresses().contains(address));
+        let only_if = holder.map_or(Condition::NoItem, |holder| Condition::Equals("owner", json!(holder.id())));
+        let claim = Change::Put(write(&Claim { kind: Kind::User, owner: own.id.clone() }));
+        writes.push(Write { key: keys::claim(tenant, address), change: claim, only_if: vec![only_if] });
+    }
+    for (holder, left) in &yielding {
+        let key = keys::object(tenant, holder.kind(), holder.id());
+        let only_if = vec![Condition::Equals("rev", json!(holder.rev()))];
+        writes.push(Write { key, change: Change::Put(write(left)), only_if });
+        totals.add(Counts::of(Some(left)), 1);
+        totals.add(Counts::of(Some(holder)), -1);
+    }
     writes.extend(add_totals(tenant, &totals));
     writes.push(asked.tenant_is_there());
     let (from, to) = differences(before, after);
-    writes.push(asked.audit(0, action, own.id.as_str(), from, to));
+    let (by, action, what) = (asked.by.clone(), action.to_owned(), own.id.to_string());
+    writes.push(asked.written_down(part, Audit { at: asked.now, by, action, what, from, to, totals: Some(totals) }));
     writes.extend(also);
     // Those who stay beyond what one commit holds are put on the worklist ahead of it: they are only looked at.
-    let mut work = concerned(store, asked, before.or(after), lost.iter().chain(&gained).copied()).await?;
+    let back =
+        before.is_some_and(|user| user.deleted_at.is_some()) && after.is_some_and(|user| user.deleted_at.is_none());
+    let mut work = concerned(store, asked, (before.or(after), back), lost.iter().chain(&gained).copied()).await?;
     let room = crate::ports::MOST_WRITES.saturating_sub(writes.len());
     let ahead = work.split_off(work.len().min(room));
     for part in ahead.chunks(crate::ports::MOST_WRITES) {
@@ -218,26 +232,57 @@ pub(crate) async fn commit(
     Ok(committed(store, writes).await?)
 }
 
-/// The worklist's entries of a user's own object in Entra, and of all that list one of some addresses.
+/// Whoever is marked as deleted and has one of some addresses that another user needs now: as it is, and without them
+/// (rule 3.4).
+///
+/// # Errors
+/// One of them belongs to somebody who keeps it.
+async fn yielding(store: &impl Store, asked: &Asked, needed: &[&Address]) -> Result<Vec<(Held, Held)>, Refused> {
+    if needed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let exempt = plan::exemptions(store, &asked.tenant).await?;
+    let yields =
+        |held: &Held| held.deleted_at().is_some() && !held.addresses().all().any(|address| exempt.contains(address));
+    let mut yielding: BTreeMap<(Kind, ObjectId), (Held, Held)> = BTreeMap::new();
+    for address in needed {
+        let Some(claim) = people::owner(store, &asked.tenant, address).await? else { continue };
+        let name = (claim.kind, claim.owner.clone());
+        let (holder, left) = match yielding.remove(&name) {
+            Some(known) => known,
+            None => {
+                let held = people::load(store, &asked.tenant, claim.kind, &claim.owner).await?;
+                let held = held.filter(yields).ok_or_else(|| taken(address, &claim))?;
+                (held.clone(), held)
+            }
+        };
+        let left = left.readdressed(left.addresses().without(&BTreeSet::from([(*address).clone()])));
+        yielding.insert(name, (holder, left));
+    }
+    Ok(yielding.into_values().collect())
+}
+
+/// The worklist's entries of a user's own object in Entra, with all of its memberships where it is `back`, and of all
+/// that list one of some addresses.
 async fn concerned(
     store: &impl Store,
     asked: &Asked,
-    user: Option<&User>,
+    (user, back): (Option<&User>, bool),
     addresses: impl Iterator<Item = &Address>,
 ) -> Result<Vec<Write>, Refused> {
     let tenant = &asked.tenant;
-    let mut ids: BTreeMap<Key, ()> = BTreeMap::new();
-    if let Some(entra_id) = user.and_then(|user| user.entra_id.as_ref()) {
-        ids.insert(keys::work(tenant, Kind::User, entra_id), ());
-    }
+    let mut ids: BTreeMap<Key, bool> = BTreeMap::new();
     let keys: Vec<Key> = addresses.map(|address| keys::mirror_address(tenant, address)).collect();
     for item in store.get(&keys).await?.into_iter().flatten() {
         for (kind, id) in read::<Claimants>("an address of the mirror", item)?.claimants {
-            ids.insert(keys::work(tenant, kind, &id), ());
+            ids.insert(keys::work(tenant, kind, &id), false);
         }
     }
-    let work = write(&Work::found(&asked.as_run()?, false));
-    Ok(ids.into_keys().map(|key| put(key, work.clone())).collect())
+    if let Some(entra_id) = user.and_then(|user| user.entra_id.as_ref()) {
+        ids.insert(keys::work(tenant, Kind::User, entra_id), back);
+    }
+    let by = asked.as_run()?;
+    Ok(ids.into_iter().map(|(key, members)| note(key, &Work::found(&by, members))).collect())
 }
 
 /// What the audit says of a change: the keys that differ, before and after.

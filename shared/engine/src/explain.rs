@@ -100,14 +100,27 @@ async fn find<S: Store>(loader: &Loader<'_, S>, text: &str) -> Result<(Vec<Candi
         let at = (!candidates.is_empty()).then_some(0);
         return Ok((candidates, at));
     }
-    let first = rows[0].0.clone();
-    let unit = loader.units(rows).await?.into_iter().next().unwrap_or_default();
-    let own = |candidate: &&Candidate| candidate.held.is_some() && meant(candidate);
-    let at =
-        unit.iter().position(|candidate| own(&candidate)).or_else(|| unit.iter().position(meant)).or_else(|| {
-            unit.iter().position(|candidate| candidate.entra.as_ref().is_some_and(|(id, ..)| *id == first))
-        });
-    Ok((unit, at))
+    let found: Vec<ObjectId> = rows.iter().map(|(id, _)| id.clone()).collect();
+    let rank = |candidate: &Candidate| {
+        let is_found = candidate.entra.as_ref().is_some_and(|(id, ..)| found.contains(id));
+        let stranger = if meant(candidate) { 0 } else { 2 - u8::from(is_found) };
+        (stranger, is_gone(candidate), candidate.held.is_none())
+    };
+    // An address that has moved on may still be listed for one that is gone: that one comes last, in a unit of its own.
+    let units = loader.units(rows).await?;
+    let places = units.iter().enumerate().flat_map(|(unit, all)| (0..all.len()).map(move |at| (unit, at)));
+    let Some((unit, at)) = places.min_by_key(|(unit, at)| rank(&units[*unit][*at])) else {
+        return Ok((Vec::new(), None));
+    };
+    Ok((units.into_iter().nth(unit).unwrap_or_default(), Some(at)))
+}
+
+/// Whether an object is gone from Entra, or marked as deleted where Entra does not know it.
+fn is_gone(candidate: &Candidate) -> bool {
+    match &candidate.entra {
+        Some((_, _, removed)) => removed.is_some(),
+        None => candidate.held.as_ref().is_some_and(|held| held.deleted_at().is_some()),
+    }
 }
 
 /// The user with a principal name. Nothing is kept by it, so that the whole mirror of users is looked through.

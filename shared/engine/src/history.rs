@@ -91,8 +91,9 @@ impl Page {
     }
 }
 
-/// A run: its changes with what became of each, then who is skipped. What is not enabled or skipped is what stands now,
-/// but for a run with settings of its own, which keeps its own.
+/// A run: its changes with what became of each, then who is skipped. Of a run under the saved settings, what is not enabled
+/// or skipped is what stands now, however old the run is: a run that changes nothing would otherwise have to keep the list
+/// of everybody. A run with settings of its own keeps its own.
 ///
 /// # Errors
 /// There is no such tenant or run, or the cursor is none.

@@ -10,6 +10,7 @@ pub mod connection;
 pub mod dispatch;
 pub mod domains;
 pub mod edits;
+mod elsewhere;
 pub mod exemptions;
 pub mod explain;
 pub mod forget;

@@ -7,14 +7,13 @@ use serde_json::{Value, json};
 use crate::{
     keys,
     lease::{put, set},
+    operator::AUDIT_KEPT,
     ports::{Change, Condition, Item, Write},
     records::{Audit, Tenant, Warning, write},
 };
 
 /// How long a tenant may go without.
-const GRACE_DAYS: i64 = 7;
-/// How long the audit is kept.
-const AUDIT_DAYS: i64 = 400;
+pub(crate) const GRACE_DAYS: i64 = 7;
 
 /// Whether the week is over.
 pub fn is_overdue(tenant: &Tenant, now: Timestamp) -> bool {
@@ -51,9 +50,10 @@ pub fn stop(id: &TenantId, tenant: &Tenant, now: Timestamp) -> Vec<Write> {
         what: "sync_frequency".to_owned(),
         from: json!({"sync_frequency": before}),
         to: json!({"sync_frequency": 0}),
+        totals: None,
     };
     let mut audit = write(&audit);
-    audit.insert("ttl".to_owned(), json!(now.as_second() + AUDIT_DAYS * 86_400));
+    audit.insert("ttl".to_owned(), json!(now.as_second() + AUDIT_KEPT));
     let never = ["due_at", "due_shard"].into_iter().map(|name| (name.to_owned(), Value::Null)).collect();
     let changed = Write {
         key: keys::meta(id),

@@ -46,7 +46,7 @@ impl From<Failure> for Refused {
 /// So often a change is tried that somebody else's comes in between of.
 pub(crate) const TRIES: usize = 5;
 /// How long the audit is kept, in seconds.
-const AUDIT_KEPT: i64 = 400 * 86_400;
+pub(crate) const AUDIT_KEPT: i64 = 400 * 86_400;
 /// What the owner of a lease starts with that was taken to delete the tenant.
 pub(crate) const DELETING: &str = "delete ";
 
@@ -100,7 +100,12 @@ pub(crate) async fn tenant(store: &impl Store, tenant: &TenantId) -> Result<(Ten
 impl Asked {
     /// The entry of the audit for this; `part` tells the commits of one invocation apart.
     pub(crate) fn audit(&self, part: usize, action: &str, what: impl Into<String>, from: Value, to: Value) -> Write {
-        let audit = Audit { at: self.now, by: self.by.clone(), action: action.to_owned(), what: what.into(), from, to };
+        let (by, action) = (self.by.clone(), action.to_owned());
+        self.written_down(part, Audit { at: self.now, by, action, what: what.into(), from, to, totals: None })
+    }
+
+    /// The same of an entry that says more.
+    pub(crate) fn written_down(&self, part: usize, audit: Audit) -> Write {
         let mut item = write(&audit);
         item.insert("ttl".to_owned(), json!(self.now.as_second() + AUDIT_KEPT));
         put(keys::audit(&self.tenant, self.now, &format!("{}.{part}", self.nonce)), item)

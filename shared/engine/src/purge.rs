@@ -122,6 +122,8 @@ async fn remove(
     if !(sweep.directory().await? && sweep.control().await?) {
         return Ok(false);
     }
+    // Somebody may have been trying a new secret while the tenant went, and saved it since.
+    secrets.delete_secret(tenant).await?;
     lease.commit(store, vec![delete(keys::sync(tenant)), delete(keys::registered(tenant))]).await?;
     Ok(true)
 }

@@ -1,17 +1,16 @@
 //! Tenants as operators make and change them: settings, domains, schedule and register, in one commit each.
 
-use directory::{Failure, Kind, ManagedBy, Settings, TenantId};
+use directory::{Settings, TenantId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
     connection::{self, shown},
-    domains, keys,
+    domains, elsewhere, keys,
     lease::{put, set},
-    load::read_held,
     operator::{self, Asked, Refused, TRIES, committed},
     ports::{Change, Condition, Fault, Graph, Item, Range, Secrets, Store, Table, Write},
-    records::{Counts, Schedule, Status, Tenant, read, write},
+    records::{Schedule, Status, Tenant, read, write},
     schedule,
 };
 
@@ -38,14 +37,13 @@ pub async fn put_settings(
         let found = operator::find(store, &asked.tenant).await?;
         let before = found.as_ref().map(|(tenant, _)| tenant.settings.clone()).unwrap_or_default();
         let mut settings = before.with(patch)?;
-        let elsewhere = found.is_some() && leads_elsewhere(&before, &settings);
-        if elsewhere && !replace_connection && holds_synchronised(store, &asked.tenant).await? {
-            let message =
-                format!("tenant {} holds objects that were synchronised from another directory", asked.tenant);
-            let help = "to point it at this directory, send \"replace_connection\": true beside the settings: nothing is deleted, and \
-                        objects are adopted by address";
-            return Err(Failure::new(directory::Code::InvalidInput, message, help).into());
-        }
+        let replaces = match &found {
+            Some((_, sync)) if elsewhere::leads_elsewhere(&before, &settings) => {
+                elsewhere::may_replace(store, asked, sync, replace_connection).await?;
+                true
+            }
+            _ => false,
+        };
         let (step, domain_writes) = domains::step(store, &asked.tenant, &before.domains, &settings.domains).await?;
         let last = step.is_none();
         if let Some(domains) = step {
@@ -53,19 +51,21 @@ pub async fn put_settings(
             settings = Settings { domains, ..before.clone() };
         }
         let new = found.is_none();
-        let old_status = found.as_ref().map(|(tenant, _)| tenant.status.clone()).unwrap_or_default();
         let names_connection =
             patch.as_object().is_some_and(|keys| keys.keys().any(|key| CONNECTION_KEYS.contains(&key.as_str())));
-        let status = if last && (new || names_connection) {
-            connection::checked((graph, secrets), asked, &settings, &old_status).await?
+        let checked = if last && (new || names_connection) {
+            let status = found.as_ref().map(|(tenant, _)| tenant.status.clone()).unwrap_or_default();
+            Some(connection::checked((graph, secrets), asked, &settings, &status).await?)
         } else {
-            old_status
+            None
         };
         let mut writes = domain_writes;
         let (tenant, sync) = match found {
-            None => made(asked, settings, status, &mut writes),
-            Some((tenant, sync)) => {
-                changed(asked, tenant, sync, settings, status, last && elsewhere, part, &mut writes)
+            None => made(asked, settings, checked.unwrap_or_default(), &mut writes),
+            Some(found) => {
+                let report_due = report_due(store, &asked.tenant).await?;
+                let update = Update { settings, checked, replaces: last && replaces, report_due, part };
+                changed(asked, found, update, &mut writes)
             }
         };
         part += 1;
@@ -99,34 +99,47 @@ fn made(asked: &Asked, settings: Settings, status: Status, writes: &mut Vec<Writ
             change: Change::Set { set: due_attributes(sync.due_shard.clone(), due), add: Vec::new() },
             only_if: vec![Condition::Without("owner")],
         },
-        report_write(asked, &tenant.settings),
+        report_write(asked, &tenant.settings, None),
         put(keys::registered(id), Item::from_iter([("since".to_owned(), json!(asked.now))])),
         settings_audit(asked, 0, &Settings::default(), &tenant.settings),
     ]);
     (tenant, sync)
 }
 
+/// What becomes of a tenant in one commit.
+struct Update {
+    settings: Settings,
+    /// What the check of the connection said, where this request made one.
+    checked: Option<Status>,
+    /// Another directory comes in the place of the present one.
+    replaces: bool,
+    /// When a report is due as things are.
+    report_due: Option<i64>,
+    /// Tells the commits of one request apart.
+    part: usize,
+}
+
 /// The writes that change a tenant.
-#[expect(clippy::too_many_arguments, reason = "one caller, which has just taken them apart")]
 fn changed(
     asked: &Asked,
-    mut tenant: Tenant,
-    mut sync: Schedule,
-    settings: Settings,
-    status: Status,
-    replaces: bool,
-    part: usize,
+    (mut tenant, mut sync): (Tenant, Schedule),
+    update: Update,
     writes: &mut Vec<Write>,
 ) -> (Tenant, Schedule) {
     let id = &asked.tenant;
+    let Update { settings, checked, replaces, report_due, part } = update;
     let before = std::mem::replace(&mut tenant.settings, settings);
     let differs = before != tenant.settings;
     let only_if = vec![Condition::Equals("rev", json!(tenant.rev))];
     tenant.connection += u32::from(replaces);
     tenant.rev += u64::from(differs);
-    tenant.status = status;
     let contact = tenant.settings.tech_contact.is_some();
     tenant.no_contact_since = tenant.no_contact_since.or(Some(asked.now)).filter(|_| !contact);
+    let mut schedule = Item::new();
+    if let Some(status) = checked {
+        tenant.status = status;
+        schedule.extend(connection::mended(&mut sync, &tenant.status));
+    }
     let set_attributes = Item::from_iter([
         ("settings".to_owned(), json!(tenant.settings)),
         ("connection".to_owned(), json!(tenant.connection)),
@@ -136,21 +149,26 @@ fn changed(
     ]);
     let meta = Change::Set { set: set_attributes, add: Vec::new() };
     writes.push(Write { key: keys::meta(id), change: meta, only_if });
-    let mut schedule = Item::new();
-    if before.sync_frequency != tenant.settings.sync_frequency {
+    let reschedules = before.sync_frequency != tenant.settings.sync_frequency;
+    let mut no_run = Vec::new();
+    // A run that is not done is due again by its own time, and sets the next one from the settings as they are then.
+    if reschedules && sync.run.is_none() {
         let next = schedule::next_run(id, tenant.settings.sync_frequency, asked.now);
         sync.due_at = next.map(|next| sync.due_at.unwrap_or(next).min(next));
         sync.due_shard = next.map(|_| schedule::run_shard(id));
-        schedule = due_attributes(sync.due_shard.clone(), sync.due_at);
+        schedule.extend(due_attributes(sync.due_shard.clone(), sync.due_at));
+        no_run = vec![Condition::Without("run")];
     }
-    if before.sync_frequency != tenant.settings.sync_frequency || before.report != tenant.settings.report {
-        writes.push(report_write(asked, &tenant.settings));
+    if replaces {
+        // Neither a plan of the directory before nor what was held of it can be carried out any longer (rule 1.1).
+        schedule.extend(["newest", "holding"].map(|name| (name.to_owned(), Value::Null)));
+        no_run = vec![Condition::Without("run")];
     }
-    let (mended_sync, mended) = connection::mended(id, sync, &tenant.status);
-    if mended.is_some() {
-        schedule.insert("last_error".to_owned(), Value::Null);
+    if reschedules || before.report != tenant.settings.report {
+        writes.push(report_write(asked, &tenant.settings, report_due));
     }
     let mut everybody = operator::everybody(id);
+    everybody.only_if = no_run;
     if let Change::Set { set, add } = &mut everybody.change {
         if !(before.decides_otherwise_than(&tenant.settings) || replaces) {
             add.clear();
@@ -163,16 +181,24 @@ fn changed(
     if differs {
         writes.push(settings_audit(asked, part, &before, &tenant.settings));
     }
-    (tenant, mended_sync)
+    (tenant, sync)
 }
 
 fn due_attributes(shard: Option<String>, at: Option<i64>) -> Item {
     Item::from_iter([("due_shard".to_owned(), json!(shard)), ("due_at".to_owned(), json!(at))])
 }
 
-/// When the tenant's next report is due: never, where it never runs by itself (rule 6.1).
-fn report_write(asked: &Asked, settings: &Settings) -> Write {
-    let due = (settings.sync_frequency.0 != 0).then(|| schedule::next_report(&settings.report, asked.now));
+/// When a report of the tenant is due as things are.
+async fn report_due(store: &impl Store, tenant: &TenantId) -> Result<Option<i64>, Fault> {
+    let item = store.get(&[keys::report(tenant)]).await?.pop().flatten();
+    Ok(item.and_then(|item| item.get("due_at")?.as_i64()))
+}
+
+/// When the tenant's next report is due: never, where it never runs by itself (rule 6.1). One that is due sooner stays
+/// so: another hour or time zone takes no day's report away.
+fn report_write(asked: &Asked, settings: &Settings, due: Option<i64>) -> Write {
+    let next = (settings.sync_frequency.0 != 0).then(|| schedule::next_report(&settings.report, asked.now));
+    let due = next.map(|next| due.unwrap_or(next).min(next));
     set(keys::report(&asked.tenant), due_attributes(due.map(|_| schedule::report_shard(&asked.tenant)), due))
 }
 
@@ -191,49 +217,6 @@ fn settings_audit(asked: &Asked, part: usize, before: &Settings, after: &Setting
 fn without(list: &Value, other: &Value) -> Value {
     let in_other = |item: &Value| other.as_array().is_some_and(|other| other.contains(item));
     list.as_array().into_iter().flatten().filter(|item| !in_other(item)).cloned().collect()
-}
-
-/// Whether the settings point at another directory (rule 1.1). Naming the same directory by its GUID rather than by its
-/// primary domain, or the other way round, does not; another cloud does, and so does pointing nowhere.
-fn leads_elsewhere(before: &Settings, after: &Settings) -> bool {
-    if before.authority().is_none() {
-        return false;
-    }
-    if after.authority().is_none() || before.cloud != after.cloud {
-        return true;
-    }
-    match (&before.directory_id, &after.directory_id) {
-        (Some(before), Some(after)) => before != after,
-        _ => before.primary_domain != after.primary_domain,
-    }
-}
-
-/// Whether any object of the tenant came by synchronisation.
-async fn holds_synchronised(store: &impl Store, tenant: &TenantId) -> Result<bool, Fault> {
-    let counts = store.get(&[keys::counts(tenant)]).await?.pop().flatten().unwrap_or_default();
-    let counts: Counts = read("the totals", counts)?;
-    if counts.active_users > 0 || counts.active_groups > 0 {
-        return Ok(true);
-    }
-    // What is left are inactive objects, those marked as deleted, and those made by hand.
-    for (kind, number) in [(Kind::User, counts.users), (Kind::Group, counts.groups)] {
-        for shard in keys::SHARDS.chars().filter(|_| number > 0) {
-            let mut range = keys::all(Table::Directory, keys::objects_pk(tenant, kind, shard));
-            loop {
-                let page = store.list(&range).await?;
-                for (_, item) in page.items {
-                    if read_held(kind, item)?.managed_by() == ManagedBy::Sync {
-                        return Ok(true);
-                    }
-                }
-                match page.more {
-                    Some(after) => range.after = Some(after),
-                    None => break,
-                }
-            }
-        }
-    }
-    Ok(false)
 }
 
 /// A tenant.
@@ -265,31 +248,4 @@ pub async fn list(store: &impl Store, cursor: Option<&str>, now: Timestamp) -> R
         tenants.push(shown(id, &tenant, &sync, now));
     }
     Ok(json!({"tenants": tenants, "cursor": page.more.as_ref().map(operator::cursor)}))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[rustfmt::skip]
-    fn r1_1_what_is_another_directory() {
-        let (a, b) = ("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222");
-        check("nothing before",            json!({}),                                           json!({"directory_id": a}),                          false);
-        check("another GUID",              json!({"directory_id": a}),                          json!({"directory_id": b}),                          true);
-        check("the same GUID, capitals",   json!({"directory_id": "aAaaaaaa-1111-1111-1111-111111111111"}), json!({"directory_id": "aaaaaaaa-1111-1111-1111-111111111111"}), false);
-        check("another domain beside it",  json!({"directory_id": a, "primary_domain": "a.com"}), json!({"primary_domain": "b.com"}),                false);
-        check("another domain alone",      json!({"primary_domain": "a.com"}),                  json!({"primary_domain": "b.com"}),                  true);
-        check("its GUID is named at last", json!({"primary_domain": "a.com"}),                  json!({"directory_id": a}),                          false);
-        check("both change",               json!({"primary_domain": "a.com"}),                  json!({"directory_id": a, "primary_domain": "b.com"}), true);
-        check("another cloud",             json!({"directory_id": a}),                          json!({"cloud": "china"}),                           true);
-        check("nowhere",                   json!({"directory_id": a}),                          json!({"directory_id": null}),                       true);
-        check("another application",       json!({"directory_id": a}),                          json!({"application_id": b}),                        false);
-    }
-
-    #[track_caller]
-    fn check(name: &str, before: Value, patch: Value, expected: bool) {
-        let before = Settings::default().with(&before).unwrap();
-        assert_eq!(leads_elsewhere(&before, &before.with(&patch).unwrap()), expected, "{name}");
-    }
 }

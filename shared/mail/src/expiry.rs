@@ -155,8 +155,8 @@ fn credential(facts: &ExpiryFacts) -> Vec<Block> {
         Some(name) => format!("{name} ({})", escape::line(&facts.application_id, 64)),
         None => escape::line(&facts.application_id, 64),
     };
-    let unknown = || "not known".to_owned();
-    let said = |text: &Option<String>| text.as_deref().map_or_else(unknown, |text| escape::line(text, 100));
+    let in_portal = || "not known here; the portal shows it".to_owned();
+    let said = |text: &Option<String>| text.as_deref().map_or_else(in_portal, |text| escape::line(text, 100));
     let mut pairs = vec![
         ("Application", application),
         ("Kind", words::sentence(words::credential_in_full(facts.kind))),
@@ -167,7 +167,7 @@ fn credential(facts: &ExpiryFacts) -> Vec<Block> {
         pairs.push(("Begins with", said(&facts.hint)));
     }
     if facts.kind != CredentialKind::Federated {
-        pairs.push(("Ends", facts.expiry.map_or_else(unknown, |expiry| words::expiry(&expiry))));
+        pairs.push(("Ends", facts.expiry.map_or_else(in_portal, |expiry| words::expiry(&expiry))));
     }
     if let ExpiryEvent::Refused(failure) = &facts.event {
         pairs.push(("For support", words::quote(failure)));

@@ -74,6 +74,7 @@ fn r6_4_expiry_warnings() {
 
     let mut facts = ending();
     facts.event = ExpiryEvent::Refused(Box::new(secret_expired()));
+    (facts.name, facts.key_id) = (None, None);
     facts.failed_runs = 1;
     whole!("refused_credential", expiry(&facts));
 

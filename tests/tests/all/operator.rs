@@ -1,5 +1,6 @@
 //! What operators do through the function `admin`, story by story.
 
+mod explain;
 mod people;
 mod purge;
 mod runs;

@@ -2,8 +2,8 @@
 
 use directory::{Address, Code, Failure, Kind, UserType, facts};
 use engine::{
-    edits, keys,
-    operator::Asked,
+    by_hand, edits, keys,
+    operator::{Asked, Refused},
     ports::Fault,
     records::{CredentialFacts, ExpirySource, write},
     report::{Reported, Reporter, Request, Words, Writer},
@@ -83,7 +83,8 @@ fn at(world: &World, time: &str) {
 fn credential(world: &World, expires_on: &str) {
     let mut tenant = world.tenant();
     let (saved_at, expires_on) = (world.now(), expires_on.parse().unwrap());
-    tenant.credential = Some(CredentialFacts { saved_at, expires_on, source: ExpirySource::Stated });
+    tenant.credential =
+        Some(CredentialFacts { saved_at, expires_on, source: ExpirySource::Stated, hint: Some("abc".to_owned()) });
     world.store.poke(keys::meta(&world.tenant), write(&tenant));
 }
 
@@ -167,6 +168,48 @@ fn r6_3_totals_are_those_of_the_day_whenever_it_is_told() {
     at(&world, "2026-12-24T10:00:00Z");
     world.sync();
     check_table(&world, "2026-12-24", &[("Before", [2, 1, 0]), ("Deleted", [1, 0, 0]), ("After", [2, 1, 0])]);
+}
+
+/// An operator's change, at this time.
+fn change_by_hand<T>(world: &World, change: impl AsyncFnOnce(&Asked) -> Result<T, Refused>) {
+    world.wait(1);
+    let nonce = format!("by-hand-{}", world.now());
+    let asked = Asked { tenant: world.tenant.clone(), by: "ops".to_owned(), now: world.now(), nonce };
+    world.store.fenced(false);
+    drive(change(&asked)).unwrap().map(drop).unwrap();
+}
+
+#[test]
+fn r6_3_what_is_done_by_hand_moves_totals_too() {
+    let world = world();
+    for name in ["ann", "bob", "cy"] {
+        world.entra.hire(name);
+    }
+    world.sync();
+    let (store, address) = (&world.store, |name: &str| Address::parse(&format!("{name}@contoso.com")).unwrap());
+    at(&world, "2026-11-23T10:00:00Z");
+    change_by_hand(&world, async |asked| {
+        edits::convert(store, asked, &address("bob"), UserType::FunctionalAccount, false).await
+    });
+    for name in ["dan", "eve"] {
+        let user = json!({"primary_email": address(name)});
+        change_by_hand(&world, async |asked| by_hand::put_user(store, asked, user.as_object().unwrap()).await);
+    }
+    at(&world, "2026-11-24T10:00:00Z");
+    world.exempt("cy@contoso.com");
+    change_by_hand(&world, async |asked| edits::delete_user(store, asked, &address("cy")).await);
+    world.sync();
+    at(&world, "2026-11-25T10:00:00Z");
+    let shown = |date: &str| ask(&world, &Request { preview: true, ..of_day(&world, date) });
+    let totals = |date: &str| {
+        let rows = table(&shown(date));
+        (rows[0].1, rows[8].1)
+    };
+    assert_eq!(totals("2026-11-22"), ([0, 0, 0], [3, 0, 0]));
+    assert_eq!(totals("2026-11-23"), ([3, 0, 0], [4, 0, 1]));
+    assert_eq!(totals("2026-11-24"), ([4, 0, 1], [3, 0, 1]));
+    let text = shown("2026-11-23")["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("Billable users: 3 before, 4 after"), "{text}");
 }
 
 #[test]
@@ -429,6 +472,44 @@ fn r6_4_a_refused_credential_is_warned_of_though_its_day_is_far() {
 }
 
 #[test]
+fn r6_4_a_refusal_keeps_its_beginning_longer_than_runs_are_kept() {
+    let world = world();
+    world.entra.hire("ann");
+    let refuse = |world: &World| {
+        let failure = Failure::new(Code::CredentialSecretInvalid, "Failed to connect.", "save the secret's Value");
+        world.entra.trouble(Kind::User, 1, Trouble::Failure(Box::new(failure)));
+        world.sync();
+    };
+    refuse(&world);
+    let request = of_day(&world, "2026-11-22");
+    assert_eq!(told(&world, &request).len(), 2, "the report and a warning");
+    at(&world, "2027-02-21T10:00:00Z");
+    for key in world.store.snapshot().into_keys().filter(|key| key.sk.starts_with("RUN#")) {
+        world.store.unpoke(&key);
+    }
+    let mut warned = Vec::new();
+    for _ in 0..14 {
+        refuse(&world);
+        warned.extend(told(&world, &request).iter().map(|_| today(&world).to_string()));
+        world.wait(86_400);
+    }
+    assert_eq!(warned, ["2027-02-21", "2027-02-28"], "weekly from the first day on");
+}
+
+#[test]
+fn r6_4_the_warning_says_how_the_secret_begins() {
+    let world = world();
+    credential(&world, "2026-12-01");
+    let preview = ask(&world, &Request { preview: true, ..of_day(&world, "2026-11-22") });
+    let text = preview["warning"]["text"].as_str().unwrap();
+    assert!(text.contains("Begins with: abc"), "{text}");
+    world.set(json!({"credential": {"kind": "certificate"}}));
+    let preview = ask(&world, &Request { preview: true, ..of_day(&world, "2026-11-22") });
+    let text = preview["warning"]["text"].as_str().unwrap();
+    assert!(!text.contains("Begins with"), "{text}");
+}
+
+#[test]
 fn r6_8_the_roll_up_names_who_failed_is_held_never_ran_or_expires() {
     let world = world();
     world.store.poke(keys::registered(&world.tenant), write(&json!({})));
@@ -441,8 +522,12 @@ fn r6_8_the_roll_up_names_who_failed_is_held_never_ran_or_expires() {
         tenant.settings = tenant.settings.with(&settings).unwrap();
         tenant.created_at = "2026-01-01T00:00:00Z".parse().unwrap();
         let saved_at = tenant.created_at;
-        tenant.credential =
-            Some(CredentialFacts { saved_at, expires_on: expires_on.parse().unwrap(), source: ExpirySource::Stated });
+        tenant.credential = Some(CredentialFacts {
+            saved_at,
+            expires_on: expires_on.parse().unwrap(),
+            source: ExpirySource::Stated,
+            hint: Some("abc".to_owned()),
+        });
         let id = name.parse().unwrap();
         world.store.poke(keys::meta(&id), write(&tenant));
         world.store.poke(keys::registered(&id), write(&json!({})));

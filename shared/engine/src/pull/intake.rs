@@ -94,8 +94,9 @@ pub(super) struct Intake<'a, S> {
 
 impl<S: Store> Intake<'_, S> {
     fn row(&mut self, id: ObjectId, empty: Entra) -> &mut MirrorRow {
-        let round = self.round;
-        let row = self.rows.entry(id).or_insert(MirrorRow { round, removed: None, local: None, entra: empty });
+        // Whom the same id named under the connection before is the same object: it keeps our id.
+        let (round, local) = (self.round, self.before.get(&id).and_then(|row| row.local.clone()));
+        let row = self.rows.entry(id).or_insert(MirrorRow { round, removed: None, local, entra: empty });
         row.round = round;
         row.removed = None;
         row

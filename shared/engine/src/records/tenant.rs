@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::totals::Counts;
+
 /// A tenant: what people set, and what its connection check said. Only `admin` writes it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tenant {
@@ -46,6 +48,9 @@ pub struct CredentialFacts {
     pub expires_on: jiff::civil::Date,
     /// Where that day comes from.
     pub source: ExpirySource,
+    /// Its first characters, as the portal shows them; a client secret's only.
+    #[serde(default)]
+    pub hint: Option<String>,
 }
 
 /// Where the day of expiry comes from (rule 6.5).
@@ -94,6 +99,8 @@ pub struct Schedule {
     pub last_success: Option<Timestamp>,
     /// Why the last run failed; none after a success.
     pub last_error: Option<Failure>,
+    /// Since when Entra refuses the credential to runs; none once it works again.
+    pub refused_since: Option<Timestamp>,
     /// How many runs failed since the last that did not.
     pub failures: u32,
 }
@@ -142,4 +149,7 @@ pub struct Audit {
     /// After.
     #[serde(default)]
     pub to: Value,
+    /// By how much it moved the totals, where it changed an object by hand: reports count it as they count runs.
+    #[serde(default)]
+    pub totals: Option<Counts>,
 }

@@ -67,6 +67,7 @@ pub(super) async fn due(
     let today = day.date_of(day.told_at(now));
     let state = connection::state(meta, sync, day.told_at(now));
     let refusal = refusal(store, tenant, stored, day).await?;
+    let is_secret = settings.credential.kind == CredentialKind::Secret;
     let facts = |event, failed_runs| ExpiryFacts {
         tenant: named(tenant, meta),
         date: today,
@@ -76,9 +77,9 @@ pub(super) async fn due(
         kind: settings.credential.kind,
         name: None,
         key_id: None,
-        hint: None,
+        hint: meta.credential.as_ref().and_then(|credential| credential.hint.clone()).filter(|_| is_secret),
         expiry,
-        renews_itself: settings.rotate_secret && settings.credential.kind == CredentialKind::Secret,
+        renews_itself: settings.rotate_secret && is_secret,
         failed_runs,
         console: None,
         portal: Some(portal(settings, application_id.as_str())),
@@ -145,17 +146,18 @@ async fn entries(store: &impl Store, tenant: &TenantId, prefix: &str) -> Result<
     entries.collect()
 }
 
-/// Since when and how often runs with the present credential were refused, up to the last.
+/// Since when and how often runs with the present credential were refused, up to the last; how often as far as runs are
+/// kept, and since when for however long it lasts.
 async fn refusal(store: &impl Store, tenant: &TenantId, stored: &Stored, day: &Day) -> Result<Option<Refusal>, Fault> {
-    let Some(failure) = stored.sync.last_error.clone().filter(|failure| failure.code.refuses_credential()) else {
-        return Ok(None);
-    };
-    let saved = stored.meta.credential.as_ref().map_or(Timestamp::MIN, |credential| credential.saved_at);
+    let Stored { meta, sync, .. } = stored;
+    let failure = sync.last_error.clone().filter(|failure| failure.code.refuses_credential());
+    let (Some(failure), Some(since)) = (failure, sync.refused_since) else { return Ok(None) };
+    let saved = meta.credential.as_ref().map_or(Timestamp::MIN, |credential| credential.saved_at);
     let refused = |run: &Run| run.error.as_ref().is_some_and(|failure| failure.code.refuses_credential());
     let unbroken = |run: &Run| run.started_at >= saved && matches!(run.state, RunState::Failed | RunState::Continuing);
     let runs = runs::back(store, tenant, unbroken).await?;
-    let moments: Vec<Timestamp> = runs.iter().filter(|run| refused(run)).map(|run| run.started_at).collect();
-    Ok(moments.iter().min().map(|first| Refusal { failure, since: day.date_of(*first), runs: moments.len() as u64 }))
+    let runs = runs.iter().filter(|run| refused(run)).count() as u64;
+    Ok((runs > 0).then(|| Refusal { failure, since: day.date_of(since.max(saved)), runs }))
 }
 
 /// The application's credentials in Microsoft's portal.

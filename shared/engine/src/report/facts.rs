@@ -50,7 +50,15 @@ pub(super) async fn gather(
     }
     let verdicts = standing::verdicts(store, clock, tenant, day).await?;
     let changes = Listed { shown: sums.lines(store, tenant).await?, total: sums.total };
-    let totals = Totals::new(counts, &sums.moved, &later.moved);
+    let by_hand = |on: &dyn Fn(Timestamp) -> bool| {
+        let totals = audit.iter().filter(|entry| on(entry.at)).filter_map(|entry| entry.totals);
+        Moved::by(&totals.fold(Counts::default(), |mut sum, totals| {
+            sum.add(totals, 1);
+            sum
+        }))
+    };
+    let totals =
+        Totals::new(counts, [&sums.moved, &by_hand(&|at| day.has(at))], [&later.moved, &by_hand(&|at| day.end <= at)]);
     let mut outcomes = sums.outcomes;
     totals.fill(&mut outcomes, counts, &verdicts);
     let mut warnings = warnings(&runs);
@@ -101,16 +109,11 @@ struct Totals {
 }
 
 impl Totals {
-    /// From what there is now, back over what came after the day, and then over the day.
-    fn new(counts: &Counts, during: &Moved, later: &Moved) -> Self {
-        let now = Moved {
-            users: counts.users - counts.functional - counts.deleted_users,
-            groups: counts.groups - counts.deleted_groups,
-            functional: counts.functional - counts.deleted_functional,
-            billable: counts.billable,
-        };
-        let after = now.without(later);
-        Self { before: after.without(during), after }
+    /// From what there is now, back over what came after the day, and then over the day: by runs and by hand.
+    fn new(counts: &Counts, during: [&Moved; 2], later: [&Moved; 2]) -> Self {
+        let back = |from: Moved, over: [&Moved; 2]| over.into_iter().fold(from, |rest, moved| rest.without(moved));
+        let after = back(Moved::by(counts), later);
+        Self { before: back(after, during), after }
     }
 
     fn fill(&self, outcomes: &mut directory::facts::Outcomes, counts: &Counts, verdicts: &standing::Verdicts) {

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     keys,
+    no_contact::GRACE_DAYS,
     ports::{Fault, Item, Range, Store, Table},
     records::Tenant,
 };
@@ -26,9 +27,7 @@ const PAGE: usize = 100;
 /// So many tenants are looked at side by side: each is a short question or two, and ten thousand one after the other
 /// take longer than an invocation may.
 const TOGETHER: usize = 16;
-/// After so many days without a tech contact a tenant's frequency becomes 0 (rule 4.2).
-const GRACE_DAYS: i64 = 7;
-/// So many days long the operator is told of it.
+/// So many days long the operator is told of a tenant whose frequency became 0 (rule 4.2).
 const TOLD_DAYS: i64 = 7;
 
 /// What one tenant adds.

@@ -39,7 +39,7 @@ pub(crate) fn changed(audit: &[Audit], day: &Day) -> Listed<SettingChanged> {
 
 /// One line for each setting that an entry names, or one for the entry.
 fn lines(entry: &Audit, day: &Day) -> Vec<SettingChanged> {
-    let Audit { at, by, action, what, from, to } = entry;
+    let Audit { at, by, action, what, from, to, totals: _ } = entry;
     let line = |setting: String, from: &Value, to: &Value| SettingChanged {
         at: day.local(*at),
         by: by.clone(),
@@ -118,7 +118,15 @@ mod tests {
     }
 
     fn entry(at: &str, action: &str, what: &str, from: Value, to: Value) -> Audit {
-        Audit { at: at.parse().unwrap(), by: "ann".into(), action: action.into(), what: what.into(), from, to }
+        Audit {
+            at: at.parse().unwrap(),
+            by: "ann".into(),
+            action: action.into(),
+            what: what.into(),
+            from,
+            to,
+            totals: None,
+        }
     }
 
     #[test]

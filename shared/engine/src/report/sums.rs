@@ -15,7 +15,7 @@ use crate::{
     load::read_held,
     outcomes::{self, Followed},
     ports::{Clock, Fault, Store},
-    records::{Action, Run, RunState},
+    records::{Action, Counts, Run, RunState},
 };
 
 /// With less time than this left no more is read: the mail still has to be written and sent.
@@ -178,6 +178,16 @@ impl Sums {
 }
 
 impl Moved {
+    /// What totals come to, those who are marked as deleted left out.
+    pub(crate) fn by(counts: &Counts) -> Self {
+        Self {
+            users: counts.users - counts.functional - counts.deleted_users,
+            groups: counts.groups - counts.deleted_groups,
+            functional: counts.functional - counts.deleted_functional,
+            billable: counts.billable,
+        }
+    }
+
     /// This, before something else was added.
     pub(crate) fn without(&self, other: &Self) -> Self {
         Self {

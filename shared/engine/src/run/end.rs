@@ -147,6 +147,11 @@ fn ending(
     if run.action == Action::Sync {
         let failures = if applied { 0 } else { sync.failures + 1 };
         set.insert("last_error".to_owned(), json!(run.error));
+        let refused = run.error.as_ref().is_some_and(|failure| failure.code.refuses_credential());
+        if applied || refused {
+            let since = refused.then(|| sync.refused_since.unwrap_or(now));
+            set.insert("refused_since".to_owned(), json!(since));
+        }
         set.insert("failures".to_owned(), json!(failures));
         set.insert("due_since".to_owned(), Value::Null);
     }

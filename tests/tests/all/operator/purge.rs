@@ -18,6 +18,8 @@ fn s9_a_deleted_tenant_leaves_nothing_behind() {
     desk.world.vault.renew(&"fabrikam".parse().unwrap(), "good");
     assert_eq!(desk.done("delete_tenant", json!({"purge": true})), json!({"tenant": "contoso", "deleted": true}));
     assert_nothing_of_contoso(&desk);
+    let removed = desk.world.turnstile.by_name().get("delete_secret").copied();
+    assert_eq!(removed, Some(2), "at last once more: one may have been saved meanwhile");
     let left = desk.world.store.snapshot();
     assert!(
         others

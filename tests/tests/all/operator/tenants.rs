@@ -1,9 +1,12 @@
 //! Tenants: settings, secrets, domains, schedule, exemptions and the audit.
 
-use directory::Kind;
-use engine::keys;
+use directory::{Code, Failure, Kind};
+use engine::{keys, records::Action, run::Request};
 use serde_json::{Value, json};
-use tests::turnstile::{Deed, Side, Switch};
+use tests::{
+    entra::Trouble,
+    turnstile::{Deed, Side, Switch},
+};
 
 use super::{DIRECTORY, Desk, OTHER, complete};
 
@@ -61,6 +64,8 @@ fn r7_2_a_refused_secret_changes_nothing() {
     let answer = desk.done("test_connection", json!({}));
     assert_eq!((&answer["connection"]["status"], &answer["connection"]["error"]), (&json!("green"), &Value::Null));
     assert!(!format!("{:?}", desk.world.store.snapshot()).contains("good"), "r1_3: a secret is never in the tables");
+    let hint = desk.world.tenant().credential.unwrap().hint;
+    assert_eq!(hint.as_deref(), Some("goo"), "r6_4: but how it begins, as the portal shows it");
 }
 
 #[test]
@@ -74,8 +79,26 @@ fn r1_6_a_check_that_fails_is_kept_and_one_that_succeeds_mends_it() {
     assert_eq!(answer["credential_state"], "refused");
     let answer = desk.done("put_tenant", json!({"settings": {"seats": 7}}));
     assert_eq!(answer["connection"]["status"], "grey", "r1_5: other settings check nothing");
+    assert_eq!(answer["credential_state"], "refused");
     desk.world.vault.renew(&desk.world.tenant, "good");
     assert_eq!(desk.done("test_connection", json!({}))["credential_state"], "working");
+}
+
+#[test]
+fn r7_1_only_a_check_mends_what_a_run_was_refused_for() {
+    let desk = Desk::new();
+    desk.done("put_secret", json!({"ad_key": "good"}));
+    let failure = Failure::new(Code::CredentialSecretInvalid, "Failed to connect.", "renew it");
+    desk.world.entra.trouble(Kind::User, 1, Trouble::Failure(Box::new(failure)));
+    desk.world.sync();
+    let since = desk.schedule("contoso").refused_since;
+    assert!(since.is_some());
+    let answer = desk.done("put_tenant", json!({"settings": {"seats": 7}}));
+    assert_eq!((&answer["connection"]["status"], &answer["credential_state"]), (&json!("green"), &json!("refused")));
+    assert_eq!(desk.schedule("contoso").refused_since, since);
+    assert_eq!(desk.done("test_connection", json!({}))["credential_state"], "working");
+    let schedule = desk.schedule("contoso");
+    assert!(schedule.refused_since.is_none() && schedule.last_error.is_none());
 }
 
 #[test]
@@ -109,7 +132,7 @@ fn r1_1_another_directory_is_refused_unless_asked_for() {
     let desk = Desk::new();
     desk.done("put_tenant", json!({"settings": {"directory_id": OTHER}}));
     desk.done("put_tenant", json!({"settings": {"directory_id": DIRECTORY}}));
-    assert_eq!(desk.world.tenant().connection, 2, "nobody is here yet, so that it is free to point elsewhere");
+    assert_eq!(desk.world.tenant().connection, 3, "nobody is here yet, so that it is free to point elsewhere");
     desk.world.entra.hire("ann");
     desk.world.sync();
     let elsewhere = json!({"settings": {"directory_id": OTHER}});
@@ -118,8 +141,102 @@ fn r1_1_another_directory_is_refused_unless_asked_for() {
     let mut asked_for = elsewhere;
     asked_for["replace_connection"] = json!(true);
     desk.done("put_tenant", asked_for);
-    assert_eq!(desk.world.tenant().connection, 3);
+    assert_eq!(desk.world.tenant().connection, 4);
     assert_eq!(desk.addresses("list_users"), ["ann@contoso.com"], "nothing is deleted");
+}
+
+#[test]
+fn r1_1_another_name_of_the_directory_is_asked_for_and_keeps_everybody() {
+    let desk = Desk::new();
+    let made = desk.done("put_user", json!({"user": {"primary_email": "ann@contoso.com"}}))["user"]["id"].clone();
+    let (ann, bob, cy) = (desk.world.entra.hire("ann"), desk.world.entra.hire("bob"), desk.world.entra.hire("cy"));
+    let list = desk.world.entra.list("sales");
+    for user in [&ann, &bob] {
+        desk.world.entra.join(&list, user);
+    }
+    desk.world.sync_twice();
+    desk.world.entra.bin(&cy);
+    desk.world.sync_twice();
+    let before = desk.world.view();
+    assert_eq!(desk.done("get_user", json!({"id": ann}))["user"]["id"], made, "it was adopted");
+
+    let named = json!({"settings": {"directory_id": DIRECTORY}});
+    let refused = desk.refused("put_tenant", named.clone());
+    assert!(refused.starts_with("invalid_input: tenant contoso holds objects that were synchronised"), "{refused}");
+    let nowhere = json!({"settings": {"primary_domain": null}});
+    desk.refused("put_tenant", nowhere.clone());
+    let replaced = |mut settings: Value| {
+        settings["replace_connection"] = json!(true);
+        desk.done("put_tenant", settings);
+        desk.world.sync_twice();
+    };
+    replaced(named);
+    assert_eq!(desk.world.view(), before, "whoever has the same id stays as it is");
+    desk.world.entra.rename(&ann, "Anna");
+    desk.world.entra.bin(&bob);
+    desk.world.sync_twice();
+    let user = desk.done("get_user", json!({"id": ann}))["user"].clone();
+    assert_eq!((&user["id"], &user["display_name"]), (&made, &json!("Anna")), "and is maintained");
+    assert_eq!(desk.done("get_user", json!({"id": bob}))["user"]["is_active"], false);
+}
+
+#[test]
+fn r1_1_a_plan_of_the_directory_before_cannot_be_carried_out() {
+    let desk = Desk::new();
+    let people: Vec<_> = (0..20).map(|number| desk.world.entra.hire(&format!("u{number}"))).collect();
+    desk.world.sync();
+    people.iter().for_each(|id| desk.world.entra.bin(id));
+    let held = desk.world.sync();
+    assert_eq!(held["state"], "held");
+    let preview = desk.world.preview();
+    let replace = json!({"settings": {"directory_id": OTHER}, "replace_connection": true});
+    let switch = Switch { at: 6, side: Side::After, deed: Deed::Halt };
+    let moment = desk.world.moment();
+    assert!(desk.world.invoke_under(desk.world.scheduled(), switch).is_none(), "a run that is not done");
+    assert_eq!(desk.refused("put_tenant", replace.clone()).split(':').next(), Some("busy"));
+    desk.world.go_back(&moment);
+
+    desk.done("put_tenant", replace);
+    for (action, run) in [(Action::Apply, &preview), (Action::Release, &held)] {
+        let run = run["run"].as_str().map(|run| run.parse().unwrap());
+        let refused = desk.world.once(Request { run, ..desk.world.request(action) });
+        assert_eq!(refused["error"]["code"], "superseded", "{action:?}: {refused}");
+    }
+}
+
+#[test]
+fn r4_1_a_run_that_was_handed_over_stays_due() {
+    let desk = Desk::new();
+    desk.done("put_tenant", json!({"settings": {"sync_frequency": 12}}));
+    (0..300).for_each(|number| drop(desk.world.entra.hire(&format!("u{number}"))));
+    desk.world.calls_per_invocation(Some(12));
+    assert_eq!(desk.world.once(desk.world.scheduled())["state"], "continuing");
+    let due = desk.schedule("contoso").due_at;
+    for hours in [1, 0, 24] {
+        desk.done("put_tenant", json!({"settings": {"sync_frequency": hours}}));
+        assert_eq!(desk.schedule("contoso").due_at, due, "it is taken up should its message be lost");
+    }
+}
+
+#[test]
+fn r6_1_another_hour_takes_no_days_report_away() {
+    let desk = Desk::new();
+    desk.done("put_tenant", json!({"tenant": "fabrikam", "settings": {"report": {"hour": 20}}}));
+    let due = || {
+        let report = desk.world.store.peek(&keys::report(&"fabrikam".parse().unwrap())).unwrap();
+        jiff::Timestamp::from_second(report["due_at"].as_i64().unwrap()).unwrap().to_string()
+    };
+    assert_eq!(due(), "2026-11-22T20:00:00Z");
+    let report = |report: Value| {
+        desk.done("put_tenant", json!({"tenant": "fabrikam", "settings": {"report": report}}));
+    };
+    report(json!({"hour": 7}));
+    assert_eq!(due(), "2026-11-22T20:00:00Z", "today's is still to come");
+    report(json!({"hour": 12}));
+    assert_eq!(due(), "2026-11-22T12:00:00Z", "sooner is fine");
+    desk.done("put_tenant", json!({"tenant": "fabrikam", "settings": {"sync_frequency": 0}}));
+    desk.done("put_tenant", json!({"tenant": "fabrikam", "settings": {"sync_frequency": 24, "report": {"hour": 7}}}));
+    assert_eq!(due(), "2026-11-23T07:00:00Z", "where none was due");
 }
 
 #[test]
