@@ -6,6 +6,8 @@ SHELL := bash
 
 LOCAL_DIR ?= .local
 TOOLS     := .local/tools/bin
+# The programs of a build of the whole workspace: building one package alone would build its dependencies once more.
+BUILT      = $(or $(CARGO_TARGET_DIR),target)
 export LOCAL_DIR
 export STACK_ENV = $(abspath $(LOCAL_DIR)/stack.env)
 
@@ -23,11 +25,11 @@ down: ## stop what `make up` started
 	@infra/local/down
 
 run: up ## up, then one whole cycle over the demo tenants, shown
-	@cargo run -q -p tests --bin demo
+	@$(BUILT)/debug/demo
 
 bench: ## what runs cost, by size of the tenant; built for release, which takes minutes
-	@cargo build --release --bins
-	@cargo run -q --release -p tests --bin bench
+	@cargo build --workspace --release --bins
+	@$(BUILT)/release/bench
 
 # The tests have a stack of their own, beside a running one, whose variables the caller's environment may hold.
 test: export LOCAL_DIR = .local/test

@@ -54,7 +54,7 @@ pub struct Tables {
     tally: Cell<Tally>,
     page: Cell<usize>,
     fenced: Cell<bool>,
-    reads: RefCell<BTreeSet<String>>,
+    reads: RefCell<Option<BTreeSet<String>>>,
     repeated: RefCell<Vec<String>>,
 }
 
@@ -87,15 +87,19 @@ impl Tables {
         self.fenced.set(on);
     }
 
-    /// Reading requests that were made again, letter by letter, with no commit in between, since the last look.
+    /// Reading requests that were made again, letter by letter, with no commit in between, since the last look; nothing
+    /// at the first, from which on they are watched.
     pub fn repeated(&self) -> Vec<String> {
-        self.reads.borrow_mut().clear();
+        self.reads.replace(Some(BTreeSet::new()));
         self.repeated.take()
     }
 
-    fn note(&self, request: String) {
-        if !self.reads.borrow_mut().insert(request.clone()) {
-            self.repeated.borrow_mut().push(request);
+    fn note(&self, request: impl FnOnce() -> String) {
+        if let Some(reads) = self.reads.borrow_mut().as_mut() {
+            let request = request();
+            if !reads.insert(request.clone()) {
+                self.repeated.borrow_mut().push(request);
+            }
         }
     }
 
@@ -134,7 +138,7 @@ impl Tables {
     fn read(&self, keys: &[Key]) -> Vec<Option<Item>> {
         let distinct: BTreeSet<&Key> = keys.iter().collect();
         if !distinct.is_empty() {
-            self.note(format!("get {distinct:?}"));
+            self.note(|| format!("get {distinct:?}"));
         }
         let number = distinct.len() as u64;
         self.count(|tally| {
@@ -146,7 +150,7 @@ impl Tables {
     }
 
     fn page(&self, range: &Range) -> Listing {
-        self.note(format!("list {range:?}"));
+        self.note(|| format!("list {range:?}"));
         assert!(range.limit > 0, "a page of nothing: {range:?}");
         assert!(!range.from.is_empty() && range.from <= range.to, "not a range: {range:?}");
         let key = |sk: &str| Key { table: range.table, pk: range.pk.clone(), sk: sk.to_owned() };
@@ -182,7 +186,9 @@ impl Tables {
 
     fn write(&self, writes: &[Write]) -> Result<(), NotCommitted> {
         self.examine(writes);
-        self.reads.borrow_mut().clear();
+        if let Some(reads) = self.reads.borrow_mut().as_mut() {
+            reads.clear();
+        }
         self.count(|tally| {
             tally.requests += 1;
             tally.commits += 1;

@@ -96,7 +96,7 @@ fn made(asked: &Asked, settings: Settings, status: Status, writes: &mut Vec<Writ
         Write { key: keys::meta(id), change: Change::Put(write(&tenant)), only_if: vec![Condition::NoItem] },
         Write {
             key: keys::sync(id),
-            change: Change::Set { set: due_attributes(sync.due_shard.clone(), due), add: Vec::new() },
+            change: Change::Set { set: schedule::due_attributes(id, due), add: Vec::new() },
             only_if: vec![Condition::Without("owner")],
         },
         report_write(asked, &tenant.settings, None),
@@ -135,10 +135,10 @@ fn changed(
     tenant.rev += u64::from(differs);
     let contact = tenant.settings.tech_contact.is_some();
     tenant.no_contact_since = tenant.no_contact_since.or(Some(asked.now)).filter(|_| !contact);
-    let mut schedule = Item::new();
+    let mut on_schedule = Item::new();
     if let Some(status) = checked {
         tenant.status = status;
-        schedule.extend(connection::mended(&mut sync, &tenant.status));
+        on_schedule.extend(connection::mended(&mut sync, &tenant.status));
     }
     let set_attributes = Item::from_iter([
         ("settings".to_owned(), json!(tenant.settings)),
@@ -156,12 +156,12 @@ fn changed(
         let next = schedule::next_run(id, tenant.settings.sync_frequency, asked.now);
         sync.due_at = next.map(|next| sync.due_at.unwrap_or(next).min(next));
         sync.due_shard = next.map(|_| schedule::run_shard(id));
-        schedule.extend(due_attributes(sync.due_shard.clone(), sync.due_at));
+        on_schedule.extend(schedule::due_attributes(id, sync.due_at));
         no_run = vec![Condition::Without("run")];
     }
     if replaces {
         // Neither a plan of the directory before nor what was held of it can be carried out any longer (rule 1.1).
-        schedule.extend(["newest", "holding"].map(|name| (name.to_owned(), Value::Null)));
+        on_schedule.extend(["newest", "holding"].map(|name| (name.to_owned(), Value::Null)));
         no_run = vec![Condition::Without("run")];
     }
     if reschedules || before.report != tenant.settings.report {
@@ -173,8 +173,8 @@ fn changed(
         if !(before.decides_otherwise_than(&tenant.settings) || replaces) {
             add.clear();
         }
-        if !(schedule.is_empty() && add.is_empty()) {
-            *set = schedule;
+        if !(on_schedule.is_empty() && add.is_empty()) {
+            *set = on_schedule;
             writes.push(everybody);
         }
     }
@@ -182,10 +182,6 @@ fn changed(
         writes.push(settings_audit(asked, part, &before, &tenant.settings));
     }
     (tenant, sync)
-}
-
-fn due_attributes(shard: Option<String>, at: Option<i64>) -> Item {
-    Item::from_iter([("due_shard".to_owned(), json!(shard)), ("due_at".to_owned(), json!(at))])
 }
 
 /// When a report of the tenant is due as things are.
@@ -199,7 +195,9 @@ async fn report_due(store: &impl Store, tenant: &TenantId) -> Result<Option<i64>
 fn report_write(asked: &Asked, settings: &Settings, due: Option<i64>) -> Write {
     let next = (settings.sync_frequency.0 != 0).then(|| schedule::next_report(&settings.report, asked.now));
     let due = next.map(|next| due.unwrap_or(next).min(next));
-    set(keys::report(&asked.tenant), due_attributes(due.map(|_| schedule::report_shard(&asked.tenant)), due))
+    let shard = due.map(|_| schedule::report_shard(&asked.tenant));
+    let due = Item::from_iter([("due_shard".to_owned(), json!(shard)), ("due_at".to_owned(), json!(due))]);
+    set(keys::report(&asked.tenant), due)
 }
 
 /// One entry for all the settings that one request changes; of the domains only those that come and go.
