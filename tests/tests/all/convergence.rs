@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use directory::Address;
+use engine::ports::QueueName;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tests::{
     ops::{self, Op},
     oracle::Oracle,
+    turnstile::{Deed, Side, Switch},
     world::World,
 };
 
@@ -33,7 +35,17 @@ fn world(settings: &Value, manner: (usize, usize, bool, bool, bool)) -> World {
     world
 }
 
-const CASES: u32 = 48;
+const CASES: u32 = 100;
+
+/// Something that happens at one of the first calls of a run.
+fn interruption() -> impl Strategy<Value = Switch> {
+    let side = prop_oneof![Just(Side::Before), Just(Side::After)];
+    let deed = prop_oneof![
+        3 => Just(Deed::Halt),
+        1 => any::<bool>().prop_map(|passes| Deed::Fault { passes }),
+    ];
+    (1..80_u64, side, deed).prop_map(|(at, side, deed)| Switch { at, side, deed })
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
@@ -97,6 +109,34 @@ proptest! {
         }
         sliced.calls_per_invocation(None);
         sliced.assert_settled();
+    }
+
+    #[test]
+    fn whatever_interrupts_it_ends_where_the_rules_want_it(
+        rounds in prop::collection::vec((ops::ops(8), interruption(), prop::option::of(8..40_u64), any::<bool>()), 1..8),
+        settings in ops::settings(), manner in ops::manner(),
+    ) {
+        let world = world(&settings, manner);
+        for (changes, switch, calls, full) in rounds {
+            changes.iter().for_each(|change| change.make(&world.entra));
+            if full {
+                world.entra.expire_delta();
+            }
+            world.calls_per_invocation(calls);
+            let _ = world.invoke_under(world.scheduled(), switch);
+            // Messages are hints: what was to go on goes on when it is due again.
+            world.queues.take(QueueName::Sync);
+            world.wait(2000);
+        }
+        world.calls_per_invocation(None);
+        // What failed for reasons of the store's is tried again by the next run, and then after hours.
+        for _ in 0..3 {
+            world.sync();
+            world.wait(25 * 3600);
+        }
+        world.sync();
+        check_oracle(&world, &BTreeSet::new());
+        world.assert_settled();
     }
 
     #[test]
