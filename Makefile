@@ -63,7 +63,7 @@ deploy: build ## BUCKET=… MAIL_FROM=… OPERATOR_MAIL=… [STAGE=…] [STACK=�
 AS_MAIL := python3 -c 'import json, sys; m = json.load(sys.stdin); \
   print("To: {to}\nSubject: {subject}\n\n{text}".format(**m) if "text" in m else json.dumps(m, indent=4))'
 
-.PHONY: invoke tenants tenant sync preview apply release explain dispatch report roll-up
+.PHONY: invoke tenants tenant sync preview apply release undo explain dispatch report roll-up
 invoke: ## FUNCTION=Admin EVENT='{"action": "list_tenants"}'
 	@infra/invoke $(FUNCTION) "$$EVENT"
 
@@ -82,9 +82,11 @@ preview: ## TENANT=contoso: plan, and change nothing
 apply: ## TENANT=contoso RUN=…: carry out that plan
 	@infra/invoke Sync '{"action": "apply", "tenant": "$(TENANT)", "run": "$(RUN)"}'
 
-release: ## TENANT=contoso RUN=…: carry out what the brake held
+release: ## TENANT=contoso RUN=…: carry out what the brake held, or an undo
 	@infra/invoke Sync '{"action": "release", "tenant": "$(TENANT)", "run": "$(RUN)"}'
 
+undo: ## TENANT=contoso RUN=…: plan the inverse of a run, to be reviewed and applied
+	@infra/invoke Sync '{"action": "undo", "tenant": "$(TENANT)", "run": "$(RUN)"}'
 
 explain: ## TENANT=contoso ADDRESS=ann@contoso.com: the way of one address through the rules
 	@infra/invoke Sync '{"action": "explain", "tenant": "$(TENANT)", "address": "$(ADDRESS)"}'

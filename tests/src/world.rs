@@ -358,6 +358,12 @@ impl World {
         self.ask(Request { run: Some(run), ..self.request(Action::Release) })
     }
 
+    /// Plan the inverse of a run.
+    pub fn undo(&self, done: &Value) -> Value {
+        let run = done["run"].as_str().expect("a run").to_owned().try_into().expect("a run");
+        self.ask(Request { run: Some(run), ..self.request(Action::Undo) })
+    }
+
     /// Sync, and then once more: the second run must find nothing to do.
     pub fn sync_twice(&self) -> Value {
         let answer = self.sync();

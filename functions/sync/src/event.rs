@@ -54,6 +54,7 @@ enum Asking {
     Preview,
     Apply,
     Release,
+    Undo,
     Explain,
 }
 
@@ -65,13 +66,14 @@ pub(crate) fn direct(payload: Value) -> Result<Asked, Failure> {
         Asking::Preview => Action::Preview,
         Asking::Apply => Action::Apply,
         Asking::Release => Action::Release,
+        Asking::Undo => Action::Undo,
         Asking::Explain => return explain(event),
     };
     if event.address.is_some() {
         return Err(Failure::invalid("address: expected only with the action explain"));
     }
-    if matches!(action, Action::Apply | Action::Release) == event.run.is_none() {
-        return Err(Failure::invalid("run: expected with the actions apply and release, and only there"));
+    if matches!(action, Action::Apply | Action::Release | Action::Undo) == event.run.is_none() {
+        return Err(Failure::invalid("run: expected with the actions apply, release and undo, and only there"));
     }
     let new = matches!(action, Action::Sync | Action::Preview);
     if !new && (event.full || event.settings.is_some()) {

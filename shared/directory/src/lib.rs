@@ -19,6 +19,7 @@ pub mod scope;
 mod settings;
 pub mod settle;
 mod subject;
+pub mod undo;
 pub mod unit;
 
 pub use address::{Address, BadAddress, Domain};

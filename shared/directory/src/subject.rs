@@ -193,6 +193,7 @@ impl Subject<'_> {
             purge,
             seats: i32::from(after) - i32::from(billed),
             brakes,
+            undone: false,
         }
     }
 

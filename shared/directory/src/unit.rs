@@ -67,6 +67,9 @@ pub struct Planned {
     pub seats: i32,
     /// Whether the brake counts it (rule 4.8).
     pub brakes: bool,
+    /// Whether a person has undone it, and Entra has not changed the object since (rule 4.14).
+    #[serde(default)]
+    pub undone: bool,
 }
 
 /// What is decided of an object.

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use directory::{Address, Category, Change, Held, Kind, Outcome, Planned, Rules, settle::Local};
+use directory::{Address, Category, Change, Held, Kind, ObjectId, Outcome, Planned, Rules, RunId, settle::Local};
 use serde_json::json;
 
 use crate::{
@@ -21,7 +21,9 @@ use crate::{
     load::Loader,
     plan::add_totals,
     ports::{Clock, Item, Key, Store, Write},
-    records::{ChunkProgress, Claim, Counts, Entry, Exception, HeldBack, Phase, Run, read, write},
+    records::{
+        Bereft, ChunkProgress, Claim, Counts, Entry, Exception, HeldBack, Phase, Run, read, said as said_of, write,
+    },
 };
 
 /// So many writes are put into one transaction before the next begins.
@@ -49,9 +51,11 @@ impl Selection {
                 Kind::User => held.users > 0,
                 Kind::Group => held.groups > 0,
             };
-            (planned.brakes && braked) || (empties && held.members > 0)
+            (planned.brakes && braked) || (empties && held.members > 0) || planned.undone
         });
-        if change.error.is_some() {
+        if change.outcome == Some(Outcome::Stale) {
+            Some(Outcome::Stale)
+        } else if change.error.is_some() {
             Some(Outcome::Failed)
         } else if self.unchecked.contains(&change.id) {
             Some(Outcome::Unchecked)
@@ -75,6 +79,8 @@ pub struct Applier<'a, S> {
     pub selection: Selection,
     /// The plan looked at all groups, so that the run that takes over does too.
     pub everybody: bool,
+    /// The run that is undone.
+    pub undoes: Option<RunId>,
 }
 
 /// What one unit comes to: steps that each stand by themselves, almost always one, and what became of each change.
@@ -82,6 +88,7 @@ pub struct Applier<'a, S> {
 struct UnitWork {
     steps: Vec<Step>,
     outcomes: Vec<(String, Exception)>,
+    bereft: Vec<Bereft>,
 }
 
 /// What goes into one transaction.
@@ -205,6 +212,7 @@ impl<S: Store> Applier<'_, S> {
             step.writes.extend(own.writes);
             step.totals.add(own.totals, 1);
             together.outcomes.extend(unit.outcomes);
+            together.bereft.extend(unit.bereft);
             through += 1;
         }
         if through == from {
@@ -286,6 +294,7 @@ impl<S: Store> Applier<'_, S> {
                 after.exceptions.insert(id, exception);
             }
         }
+        after.bereft.extend(unit.bereft);
         let mut steps = unit.steps;
         let Step { mut writes, totals } = steps.pop().unwrap_or_default();
         for Step { mut writes, totals } in steps {
@@ -329,7 +338,19 @@ impl<S: Store> Applier<'_, S> {
                 }
             }
         }
+        let mut said = BTreeMap::new();
+        if self.undoes.is_some() {
+            let changes = units.iter().flat_map(|entry| match entry {
+                Entry::Unit { changes, .. } => changes.as_slice(),
+                _ => &[],
+            });
+            let ids: BTreeSet<(Kind, ObjectId)> =
+                changes.map(|planned| (planned.change.object, planned.change.object_id.clone())).collect();
+            let rows = self.loader.rows(&ids.into_iter().collect::<Vec<_>>()).await?;
+            said.extend(rows.into_iter().map(|(id, row)| ((row.entra.kind(), id), said_of(&row.entra, row.removed))));
+        }
         Ok(Known {
+            said,
             held: locals.into_iter().zip(held).filter_map(|(local, held)| Some((local, held?))).collect(),
             owners,
         })
@@ -350,6 +371,8 @@ impl<S: Store> Applier<'_, S> {
 struct Known {
     held: BTreeMap<Local, Held>,
     owners: BTreeMap<Address, Local>,
+    /// What Entra says of those whose changes are undone.
+    said: BTreeMap<(Kind, ObjectId), String>,
 }
 
 fn only_adds(entry: &Entry) -> bool {

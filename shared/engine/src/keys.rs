@@ -138,6 +138,11 @@ pub fn standings(tenant: &TenantId, kind: Kind) -> Range {
     starting(Table::Control, standing_pk(tenant), &format!("{}#", letter(kind)))
 }
 
+/// What a person has undone of an object.
+pub fn undone(tenant: &TenantId, kind: Kind, id: &ObjectId) -> Key {
+    control(tenant_pk(tenant), format!("UN#{}#{id}", letter(kind)))
+}
+
 /// The plan of a run.
 pub fn plan_pk(tenant: &TenantId, run: &RunId) -> String {
     format!("P#{tenant}#{run}")

@@ -35,4 +35,5 @@ pub mod schedule;
 pub mod standing;
 pub mod tenants;
 pub mod touched;
+pub mod undo;
 pub mod worklist;

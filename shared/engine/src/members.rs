@@ -231,5 +231,13 @@ pub fn change(held: &Held, id: &ObjectId, members: Field, note: String) -> Plann
         outcome: None,
         error: None,
     };
-    Planned { change, local: held.id().clone(), rev: Some(held.rev()), purge: false, seats: 0, brakes: false }
+    Planned {
+        change,
+        local: held.id().clone(),
+        rev: Some(held.rev()),
+        purge: false,
+        seats: 0,
+        brakes: false,
+        undone: false,
+    }
 }

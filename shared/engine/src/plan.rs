@@ -18,16 +18,17 @@ use directory::{Address, Entra, Held, Kind, ObjectId, Planned, Removal, Rules, V
 
 use crate::{
     chunk, keys,
-    lease::{Lease, Stop},
+    lease::{Lease, Stop, delete},
     links::Ancestry,
-    load::Loader,
+    load::{Loader, Unit},
     members::Groups,
     ports::{Change, Clock, Fault, Item, Store, Table, Write},
-    records::{Counts, Entry, MirrorRow, Phase, Run},
-    standing,
+    records::{Counts, Entry, MirrorRow, Phase, Run, Undone, said},
+    standing, undo,
 };
 
 pub use self::brake::brake;
+pub(crate) use self::verdict::count;
 use self::walk::next_kind;
 
 /// So many verdicts are kept before they are written down.
@@ -45,6 +46,8 @@ pub struct Planner<'a, S> {
     pub loader: Loader<'a, S>,
     /// Whether the verdicts are those of the saved settings, and so may stand.
     pub saved: bool,
+    /// Whether there may be changes that a person has undone.
+    pub undone: bool,
 }
 
 /// What a batch has come to.
@@ -106,6 +109,16 @@ impl<S: Store> Planner<'_, S> {
         Ok(true)
     }
 
+    /// What was undone of anybody in these units.
+    async fn undone(&self, units: &[Unit]) -> Result<BTreeMap<(Kind, ObjectId), Undone>, Stop> {
+        if !self.undone {
+            return Ok(BTreeMap::new());
+        }
+        let entra = units.iter().flatten().filter_map(|candidate| candidate.entra.as_ref());
+        let names: Vec<_> = entra.map(|(id, entra, _)| (entra.kind(), id.clone())).collect();
+        Ok(undo::of(&self.loader, &names).await?)
+    }
+
     /// Decide objects of a kind, and everybody who shares an address with them. Answers, for groups, what was decided:
     /// their membership comes after.
     async fn evaluate(
@@ -124,7 +137,9 @@ impl<S: Store> Planner<'_, S> {
             }
         }
         let mut groups = BTreeMap::new();
-        for unit in self.loader.units(fresh).await? {
+        let units = self.loader.units(fresh).await?;
+        let undone = self.undone(&units).await?;
+        for unit in units {
             let own = |c: &directory::Candidate| {
                 c.entra.as_ref().is_some_and(|(id, e, _)| asked.contains(&(e.kind(), id.clone())))
             };
@@ -134,9 +149,17 @@ impl<S: Store> Planner<'_, S> {
             }
             let verdicts = unit::plan(&self.rules, &unit);
             let mut changes: Vec<Planned> = Vec::new();
-            for (candidate, verdict) in unit.iter().zip(verdicts) {
+            for (candidate, mut verdict) in unit.iter().zip(verdicts) {
                 let Some((id, entra, removed)) = &candidate.entra else { continue };
                 let name = (entra.kind(), id.clone());
+                match (undone.get(&name), &mut verdict) {
+                    (Some(undone), _) if undone.said != said(entra, *removed) => {
+                        // Entra has changed it since: what it says now holds.
+                        batch.other.push(delete(keys::undone(self.loader.tenant, name.0, id)));
+                    }
+                    (Some(_), Verdict::Change(planned)) => planned.undone = true,
+                    _ => (),
+                }
                 if !asked.contains(&name) {
                     let again = !run.ahead.insert(name.clone());
                     if !again {

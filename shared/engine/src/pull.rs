@@ -147,7 +147,7 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
                     after.sweep = cursor.full;
                 }
             }
-            let mut writes = take_in(store, lease, kind, page, &mut after).await?;
+            let mut writes = take_in(store, lease, kind, page, &mut after, run.undone).await?;
             if ends {
                 after.end_round(self.clock.now());
             }

@@ -13,12 +13,12 @@ use serde_json::Value;
 use crate::ports::{Fault, Item};
 
 pub use self::{
-    mirror::{Claim, Claimants, Cursor, Link, MirrorRow, Mirrored, MirroredGroup, MirroredUser},
-    plan::{ChunkProgress, Entry, Exception},
+    mirror::{Claim, Claimants, Cursor, Link, MirrorRow, Mirrored, MirroredGroup, MirroredUser, said},
+    plan::{Bereft, ChunkProgress, Entry, Exception},
     run::{Action, Billable, HeldBack, Phase, Run, RunCounts, RunState, Tally, Warning},
     tenant::{Audit, CredentialFacts, Exemption, ExpirySource, Schedule, Status, Tenant, everybody_attribute},
     totals::Counts,
-    work::{Standing, Waiting, Work},
+    work::{Standing, Undone, Waiting, Work},
 };
 
 /// Read an item.

@@ -22,7 +22,9 @@ use crate::{
     plan::{self, Planner},
     ports::{Clock, Fault, Graph, Item, Queue, Secrets, Store, Table},
     records::{Action, Counts, Cursor, Phase, Run, Schedule, Tenant, read, write},
-    standing, worklist,
+    standing,
+    undo::Inverter,
+    worklist,
 };
 
 pub use self::{
@@ -185,7 +187,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             run.worked = self.has_work(tenant).await?;
             run.phase = Phase::Plan { kind: Kind::User, shard: None, after: None };
         }
-        if run.is_idle() {
+        if run.is_idle() && run.action != Action::Undo {
             run.phase = if run.action == Action::Preview { Phase::Weigh } else { Phase::Finish };
         }
         let settings = match &run.settings {
@@ -202,24 +204,31 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         };
         let first_round = PerKind { users: cursors.users.first_round, groups: cursors.groups.first_round };
         let loader = |empty| Loader { store: self.store, tenant, first_round, empty };
+        if let Phase::Invert { .. } = run.phase {
+            let inverter = Inverter { store: self.store, lease, loader: loader(false), now: self.clock.now() };
+            if !inverter.invert(run, self.clock, margin).await? {
+                return Ok(Worked::Later(Duration::ZERO));
+            }
+        }
         if matches!(run.phase, Phase::Plan { .. }) {
             let empty = counts.users + counts.groups == 0;
-            let (rules, saved) = (rules.clone(), run.settings.is_none());
-            let planner = Planner { store: self.store, lease, rules, loader: loader(empty), saved };
+            let (rules, saved, undone) = (rules.clone(), run.settings.is_none(), run.undone);
+            let planner = Planner { store: self.store, lease, rules, loader: loader(empty), saved, undone };
             if !planner.plan(run, self.clock, margin).await? {
                 return Ok(Worked::Later(Duration::ZERO));
             }
         }
         if run.phase == Phase::Weigh {
             self.weigh(lease, run, &settings).await?;
-            if run.action == Action::Preview {
+            if matches!(run.action, Action::Preview | Action::Undo) {
                 return Ok(Worked::Done);
             }
         }
         if matches!(run.phase, Phase::Apply { .. }) {
             let selection = self.selection(tenant, run).await?;
             let everybody = run.settings.is_none() && run.everybody[Kind::Group].is_some();
-            let applier = Applier { store: self.store, lease, rules, loader: loader(false), selection, everybody };
+            let (loader, undoes) = (loader(false), run.undoes.clone());
+            let applier = Applier { store: self.store, lease, rules, loader, selection, everybody, undoes };
             if !applier.apply(run, self.clock, margin).await? {
                 return Ok(Worked::Later(Duration::ZERO));
             }
@@ -245,7 +254,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         }
         run.held = plan::brake(settings, run, &self.counts(&lease.tenant).await?);
         run.billable.after = run.billable.before + run.tally.seats;
-        if run.action != Action::Preview {
+        if !matches!(run.action, Action::Preview | Action::Undo) {
             run.phase = Phase::Apply { chunk: 0 };
             lease.commit(self.store, vec![put(keys::run(&lease.tenant, &run.run), write(run))]).await?;
         }
@@ -262,7 +271,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                     selection.unchecked.extend(read::<Unchecked>("the unchecked changes", item)?.ids);
                 }
             }
-            Action::Preview | Action::Release => (),
+            Action::Preview | Action::Release | Action::Undo => (),
         }
         Ok(selection)
     }

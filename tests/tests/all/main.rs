@@ -10,3 +10,4 @@ mod operator;
 mod report;
 mod simulation;
 mod stories;
+mod undo;

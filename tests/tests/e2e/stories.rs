@@ -90,6 +90,31 @@ async fn r4_4_preview_review_apply_twice() {
 }
 
 #[tokio::test]
+async fn r4_14_a_run_is_undone_and_stays_so() {
+    let company = Company::connected(10, 2, 1014).await;
+    company.sync(json!({"action": "sync"})).await;
+    let users = company.all("list_users", "users").await;
+    let user = &users[3]["entra_id"];
+    let change =
+        json!([{"op": "update_user", "user": user, "properties": {"department": "Another", "jobTitle": "Else"}}]);
+    company.change(change).await;
+    let done = company.sync(json!({"action": "sync"})).await;
+    assert_eq!(done["counts"]["updating"]["users"], json!(1), "{done}");
+    let undo = company.sync(json!({"action": "undo", "run": done["run"]})).await;
+    assert_eq!(undo["state"], "planned", "{undo}");
+    let (changes, _) = company.changes(&undo).await;
+    assert_eq!(changes[0]["fields"]["department"]["from"], "Another", "{changes:?}");
+    let applied = company.sync(json!({"action": "apply", "run": undo["run"]})).await;
+    assert_eq!(applied["state"], "applied", "{applied}");
+    assert_eq!(company.all("list_users", "users").await, users, "as it was");
+    for _ in 0..2 {
+        let held = company.sync(json!({"action": "sync"})).await;
+        assert_eq!((&held["state"], &held["held"]["undone"]), (&json!("held"), &json!(1)), "{held}");
+        assert_eq!(company.all("list_users", "users").await, users, "it stays undone");
+    }
+}
+
+#[tokio::test]
 async fn r4_1_the_schedule_runs_whoever_is_due() {
     let company = Company::connected(5, 1, 1003).await;
     company.stack.invoke("Dispatch", &json!({})).await.unwrap();

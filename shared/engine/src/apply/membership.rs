@@ -18,11 +18,13 @@ use crate::{
 impl<S: Store> Applier<'_, S> {
     /// Carry out a part of the membership changes of a group: whoever is here joins, whoever is no member leaves.
     pub(super) async fn members(&self, entry: &Entry, progress: &ChunkProgress) -> Result<(), Stop> {
-        let Entry::Members { change, group, local, join, leave, empties } = entry else { return Ok(()) };
+        let Entry::Members { change, group, local, join, leave, empties, undone, undoes } = entry else {
+            return Ok(());
+        };
         let tenant = self.loader.tenant;
         // A release lets those go who were deleted with it; whoever is to join has joined already, or left again since.
-        let join: &[ObjectId] = if self.selection.releasing && !*empties { &[] } else { join };
-        let held_back = *empties && self.selection.held.as_ref().is_some_and(|held| held.members > 0);
+        let join: &[ObjectId] = if self.selection.releasing && !*empties && !*undone { &[] } else { join };
+        let held_back = self.selection.held.as_ref().is_some_and(|held| *undone || (*empties && held.members > 0));
         let left = progress.exceptions.contains_key(change) || self.selection.unchecked.contains(change) || held_back;
         let group_row = self.store.get(&[keys::object(tenant, Kind::Group, local)]).await?.pop().flatten();
         let group_row = group_row.map(|item| crate::load::read_held(Kind::Group, item)).transpose()?;
@@ -48,7 +50,7 @@ impl<S: Store> Applier<'_, S> {
         let members = self.store.get(&keys).await?;
         let leave: Vec<&ObjectId> =
             leave.iter().zip(members).filter(|(_, item)| item.is_some()).map(|(id, _)| id).collect();
-        let stay = self.stay(group, &leave).await?;
+        let stay = if *undoes { BTreeSet::new() } else { self.stay(group, &leave).await? };
         for user in leave.into_iter().filter(|user| !stay.contains(*user)) {
             writes.push((delete(keys::member(tenant, local, user)), -1));
         }

@@ -15,7 +15,7 @@ use crate::{
     lease::{Stop, delete, note, put, set},
     links,
     ports::{Change, Condition, Item, Key, Store, Table, Write},
-    records::{ChunkProgress, Claim, Counts, Entry, Standing, Waiting, Work, read, write},
+    records::{Bereft, ChunkProgress, Claim, Counts, Entry, Standing, Undone, Waiting, Work, read, write},
 };
 
 impl<S: Store> Applier<'_, S> {
@@ -45,12 +45,21 @@ impl<S: Store> Applier<'_, S> {
         let settled = settle::settle(&selected, &now, &known.owners, self.rules.exempt, self.rules.connection);
         for (planned, (outcome, why)) in selected.iter().zip(&settled.outcomes) {
             if *outcome == Outcome::Applied {
-                self.done(&mut unit, planned, waiting.contains(&planned.change.object_id));
+                self.done(&mut unit, planned, waiting.contains(&planned.change.object_id), known);
             } else {
                 self.left(&mut unit, planned, *outcome, why.clone()).await?;
             }
         }
+        let addressed = |p: &&Planned| ["primary_email", "alias_emails"].iter().any(|name| p.change.to(name).is_some());
+        let own: BTreeSet<Local> =
+            selected.iter().filter(addressed).map(|p| (p.change.object, p.local.clone())).collect();
         for moved in &settled.moves {
+            if let (Some(before), Some(after)) = (&moved.before, &moved.after)
+                && before.addresses() != after.addresses()
+                && !own.contains(&moved.local)
+            {
+                unit.bereft.push(Bereft { before: before.clone(), rev: after.rev() });
+            }
             if let (Kind::Group, Some(before), None) = (moved.local.0, &moved.before, &moved.after) {
                 self.empty(&mut unit, &moved.local.1, before.rev()).await?;
             }
@@ -85,13 +94,21 @@ impl<S: Store> Applier<'_, S> {
     }
 
     /// What follows from a change that is carried out.
-    fn done(&self, unit: &mut UnitWork, planned: &Planned, waited: bool) {
+    fn done(&self, unit: &mut UnitWork, planned: &Planned, waited: bool, known: &Known) {
         let (tenant, change) = (self.loader.tenant, &planned.change);
         unit.became(change, Outcome::Applied, None);
         let (mut writes, mut totals) = (Vec::new(), Counts::default());
         if planned.local != change.object_id && planned.change.fields.contains_key("entra_id") {
             let local = Item::from_iter([("local".to_owned(), json!(planned.local))]);
             writes.push(set(keys::mirror(tenant, change.object, &change.object_id), local));
+        }
+        let undone = keys::undone(tenant, change.object, &change.object_id);
+        if let Some(by) = &self.undoes {
+            if let Some(said) = known.said.get(&(change.object, change.object_id.clone())) {
+                writes.push(put(undone, write(&Undone { by: by.clone(), said: said.clone() })));
+            }
+        } else if planned.undone {
+            writes.push(delete(undone));
         }
         if waited {
             writes.push(delete(keys::standing(tenant, change.object, &change.object_id)));
@@ -103,7 +120,11 @@ impl<S: Store> Applier<'_, S> {
         let work = keys::work(tenant, change.object, &change.object_id);
         // Members are written after this. Should it not come to that, the run that takes over has to look at them.
         let members = !self.everybody && (change.fields.contains_key("members") || change.comes_or_goes());
-        if planned.purge {
+        if self.undoes.is_some() {
+            // What Entra still asks for is seen by the next run, and held.
+            let members = change.object == Kind::Group || change.comes_or_goes();
+            writes.push(note(work, &Work::left(&self.lease.run, members)));
+        } else if planned.purge {
             // The next run looks at it once more, and forgets what Entra said of it.
             writes.push(note(work, &Work::left(&self.lease.run, members)));
         } else if members {

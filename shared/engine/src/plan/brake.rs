@@ -18,7 +18,9 @@ pub fn brake(settings: &Settings, run: &Run, counts: &Counts) -> Option<HeldBack
         users: over(run.tally.brakes[Kind::User], users),
         groups: over(run.tally.brakes[Kind::Group], groups),
         members: run.tally.empties,
+        undone: run.tally.undone,
         limits: json!({"users": users, "groups": groups, "members": members_min}),
     };
-    (*enabled && held.users + held.groups + held.members > 0).then_some(held)
+    let braked = if *enabled { held } else { HeldBack { users: 0, groups: 0, members: 0, ..held } };
+    (braked.users + braked.groups + braked.members + braked.undone > 0).then_some(braked)
 }

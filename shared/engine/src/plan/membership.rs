@@ -10,9 +10,16 @@ use crate::{
     members::{self, Memberships},
     ports::Store,
     records::{Entry, Run},
+    undo,
 };
 
 impl<S: Store> Planner<'_, S> {
+    /// Whether a person has undone what a run did to a group, and Entra has not changed it since, its members neither.
+    async fn is_undone(&self, id: &ObjectId) -> Result<bool, Stop> {
+        let name = (Kind::Group, id.clone());
+        Ok(self.undone && undo::of(&self.loader, std::slice::from_ref(&name)).await?.contains_key(&name))
+    }
+
     /// What changes among the members of a group, in the wake of its own verdict.
     pub(super) async fn members_of(
         &self,
@@ -65,22 +72,24 @@ impl<S: Store> Planner<'_, S> {
             Entry::Unit { changes, empties, .. } => {
                 let planned =
                     changes.iter_mut().find(|p| p.change.object == Kind::Group && p.change.object_id == *id)?;
-                Some((&mut planned.change, empties))
+                Some((planned, empties))
             }
             _ => None,
         });
-        let change_id = if let Some((change, unit_empties)) = own {
+        let (change_id, undone) = if let Some((planned, unit_empties)) = own {
+            let change = &mut planned.change;
             change.fields.insert("members".to_owned(), members);
             change.notes.push(note);
             change.seal(&digest);
             *unit_empties = empties;
-            change.id.clone()
+            (change.id.clone(), planned.undone)
         } else if let Some(planned) = planned {
-            planned.change.id.clone()
+            (planned.change.id.clone(), planned.undone)
         } else {
             let Some(held) = held else { return Ok(()) };
             let mut planned = members::change(held, id, members, note);
             planned.change.seal(&digest);
+            planned.undone = self.is_undone(id).await?;
             if !self.rules.settings.update_groups {
                 planned.change.category = Category::NotEnabled;
                 planned.change.selected = false;
@@ -90,7 +99,7 @@ impl<S: Store> Planner<'_, S> {
                 self.verdict(run, batch, (Kind::Group, id.clone()), Verdict::NotEnabled(Box::new(planned)), &mut none);
                 return Ok(());
             }
-            let change_id = planned.change.id.clone();
+            let name = (planned.change.id.clone(), planned.undone);
             count(run, &planned);
             batch.weight += 1;
             batch.entries.push(Entry::Unit {
@@ -99,7 +108,7 @@ impl<S: Store> Planner<'_, S> {
                 empties,
                 waiting: Vec::new(),
             });
-            change_id
+            name
         };
         run.tally.empties += u64::from(empties);
         let (mut join, mut leave) = (difference.join.into_iter().peekable(), difference.leave.into_iter().peekable());
@@ -114,6 +123,8 @@ impl<S: Store> Planner<'_, S> {
                 join,
                 leave,
                 empties,
+                undone,
+                undoes: false,
             });
         }
         Ok(())

@@ -74,7 +74,7 @@ impl<S: Store> Planner<'_, S> {
 }
 
 /// Count a change for the run and for the brake.
-pub(super) fn count(run: &mut Run, planned: &Planned) {
+pub(crate) fn count(run: &mut Run, planned: &Planned) {
     let kind = planned.change.object;
     let counter = match planned.change.category {
         Category::Adding => &mut run.counts.adding,
@@ -86,4 +86,5 @@ pub(super) fn count(run: &mut Run, planned: &Planned) {
     counter[kind] += 1;
     run.tally.brakes[kind] += u64::from(planned.brakes);
     run.tally.seats += i64::from(planned.seats);
+    run.tally.undone += u64::from(planned.undone);
 }

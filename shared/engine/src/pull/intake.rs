@@ -21,6 +21,7 @@ pub(super) async fn take_in(
     kind: Kind,
     page: GraphPage,
     cursor: &mut Cursor,
+    undone: bool,
 ) -> Result<Vec<Write>, Stop> {
     let mut intake = Intake {
         store,
@@ -32,6 +33,8 @@ pub(super) async fn take_in(
         rows: BTreeMap::new(),
         work: BTreeMap::new(),
         links: BTreeMap::new(),
+        undone,
+        changed: BTreeSet::new(),
     };
     let ids: BTreeSet<ObjectId> = page.objects.iter().filter_map(object_id).collect();
     let ids: Vec<ObjectId> = ids.into_iter().collect();
@@ -90,6 +93,8 @@ pub(super) struct Intake<'a, S> {
     rows: BTreeMap<ObjectId, MirrorRow>,
     work: BTreeMap<Key, Work>,
     links: BTreeMap<(ObjectId, ObjectId), Option<MemberKind>>,
+    undone: bool,
+    changed: BTreeSet<ObjectId>,
 }
 
 impl<S: Store> Intake<'_, S> {
@@ -181,6 +186,7 @@ impl<S: Store> Intake<'_, S> {
         let mut writes: Vec<Write> = self.work.iter().map(|(key, work)| note(key.clone(), work)).collect();
         writes.append(&mut claims);
         writes.extend(links);
+        writes.extend(self.changed.iter().map(|group| delete(keys::undone(&tenant, Kind::Group, group))));
         for (id, row) in &self.rows {
             let changed = self.before.get(id).is_none_or(|before| {
                 (&before.entra, before.removed) != (&row.entra, row.removed) || (self.full && before.round != row.round)
@@ -260,6 +266,10 @@ impl<S: Store> Intake<'_, S> {
             }
             let (there, back) =
                 (keys::mirror_member(&tenant, &group, &member), keys::mirror_parent(&tenant, &member, &group));
+            if self.undone && !same {
+                // Entra has changed the group since.
+                self.changed.insert(group.clone());
+            }
             match &after {
                 Some(link) => writes.extend([put(there, write(link)), put(back, write(link))]),
                 None => writes.extend([delete(there), delete(back)]),

@@ -158,6 +158,11 @@ impl MirrorRow {
     }
 }
 
+/// A hash of what Entra says of an object.
+pub fn said(entra: &Entra, removed: Option<Removal>) -> String {
+    blake3::hash(format!("{entra:?}{removed:?}").as_bytes()).to_hex()[..16].to_owned()
+}
+
 /// A direct membership in the mirror.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {

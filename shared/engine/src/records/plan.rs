@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use directory::{Change, Kind, ObjectId, Outcome, Planned, Skipped, settle::Local};
+use directory::{Change, Held, Kind, ObjectId, Outcome, Planned, Skipped, settle::Local};
 use serde::{Deserialize, Serialize};
 
 /// An entry of a stored plan.
@@ -41,6 +41,12 @@ pub enum Entry {
         /// Whether it belongs to a change that would empty the group.
         #[serde(default)]
         empties: bool,
+        /// Whether it belongs to a change that a person has undone.
+        #[serde(default)]
+        undone: bool,
+        /// Whoever is to leave leaves, whatever Entra says: somebody undoes that they joined.
+        #[serde(default)]
+        undoes: bool,
     },
 }
 
@@ -66,4 +72,16 @@ pub struct ChunkProgress {
     pub exceptions: BTreeMap<String, Exception>,
     /// Entries of which the held changes were released.
     pub released: usize,
+    /// Who lost an address to others, which no change of their own says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bereft: Vec<Bereft>,
+}
+
+/// An object that lost addresses to others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bereft {
+    /// As it was.
+    pub before: Held,
+    /// Its revision once it had lost them.
+    pub rev: u64,
 }

@@ -33,8 +33,15 @@ pub struct HeldBack {
     pub groups: u64,
     /// Groups that would be emptied.
     pub members: u64,
+    /// Changes that a person has undone (rule 4.14).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub undone: u64,
     /// The limits that were in force.
     pub limits: Value,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Billable users before and after, and the limit (rule 5.5).
@@ -83,6 +90,8 @@ pub enum Action {
     Apply,
     /// Carry out what another run held.
     Release,
+    /// Plan the inverse of another run.
+    Undo,
 }
 
 /// What a run does next.
@@ -100,6 +109,11 @@ pub enum Phase {
         shard: Option<char>,
         /// Go on behind this sort key.
         after: Option<String>,
+    },
+    /// Turn the plan of another run round, from this chunk on.
+    Invert {
+        /// Number of the chunk.
+        chunk: u32,
     },
     /// Look at the plan as a whole: what the brake holds, whom a manual run has to name.
     Weigh,
@@ -171,6 +185,12 @@ pub struct Run {
     pub foreign: BTreeSet<String>,
     /// The worklist held something when the run looked: it is cleared at the end.
     pub worked: bool,
+    /// Something was undone before: such changes are looked for.
+    #[serde(default)]
+    pub undone: bool,
+    /// The run that this one undoes.
+    #[serde(default)]
+    pub undoes: Option<RunId>,
     /// When the record is removed, in epoch seconds.
     pub ttl: i64,
 }
@@ -190,6 +210,8 @@ pub struct Tally {
     pub brakes: PerKind<u64>,
     /// Groups that would be emptied.
     pub empties: u64,
+    /// Changes that a person has undone.
+    pub undone: u64,
     /// Billable users more or fewer.
     pub seats: i64,
     /// Skipped and not enabled under settings of this run only.

@@ -95,6 +95,8 @@ pub struct Schedule {
     pub newest: Option<RunId>,
     /// The newest run that holds changes (rule 4.8).
     pub holding: Option<RunId>,
+    /// Whether anything was ever undone, so that runs look for it.
+    pub undone: bool,
     /// When a run last succeeded.
     pub last_success: Option<Timestamp>,
     /// Why the last run failed; none after a success.

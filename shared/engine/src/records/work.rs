@@ -53,3 +53,12 @@ pub struct Waiting {
     /// When it is tried again.
     pub retry_at: Timestamp,
 }
+
+/// An object of which a person has undone something (rule 4.14).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    /// The run that did it.
+    pub by: RunId,
+    /// A hash of what Entra said of it then.
+    pub said: String,
+}

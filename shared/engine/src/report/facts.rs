@@ -172,7 +172,7 @@ pub(super) async fn held(
         users: held.users,
         groups: held.groups,
         emptied: held.members,
-        undone: 0,
+        undone: held.undone,
         run: run.run.clone(),
         since: day.date_of(runs::held_since(store, tenant, &run).await?),
     }))

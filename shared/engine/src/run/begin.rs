@@ -86,6 +86,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 Ok(Ok(self.begin(request, meta, sync, counts)))
             }
             Action::Apply | Action::Release => Ok(self.again(request, sync, writes).await?),
+            Action::Undo => Ok(self.undo(request, meta, sync, counts).await?),
         }
     }
 
@@ -119,8 +120,35 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             ahead_parts: 0,
             foreign: BTreeSet::new(),
             worked: false,
+            undone: sync.undone,
+            undoes: None,
             ttl: now.as_second() + KEPT_DAYS * 86_400,
         }
+    }
+
+    /// A new run that plans the inverse of a stored one (rule 4.14).
+    async fn undo(
+        &self,
+        request: &Request,
+        meta: &Tenant,
+        sync: &Schedule,
+        counts: &Counts,
+    ) -> Result<Result<Run, Failure>, Stop> {
+        let Some(id) = &request.run else {
+            return Ok(Err(Failure::invalid("run: expected the run that is to be undone")));
+        };
+        let item = self.store.get(&[keys::run(&request.tenant, id)]).await?.pop().flatten();
+        let Some(of) = item.map(|item| read::<Run>("a run", item)).transpose()? else {
+            return Ok(Err(Failure::not_found(format!("there is no run {id}"))));
+        };
+        if !matches!(of.state, RunState::Applied | RunState::Held) {
+            return Ok(Err(Failure::invalid(format!(
+                "run {id} was not carried out, so that there is nothing to undo"
+            ))));
+        }
+        let phase = Phase::Invert { chunk: 0 };
+        let everybody = PerKind::default();
+        Ok(Ok(Run { phase, everybody, undoes: Some(id.clone()), ..self.begin(request, meta, sync, counts) }))
     }
 
     /// A stored run of which the plan, or what was held of it, is now to be carried out.

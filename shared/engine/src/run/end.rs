@@ -37,7 +37,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let tenant = &lease.tenant;
         run.state = match (&run.error, run.action, &run.held) {
             (Some(_), ..) => RunState::Failed,
-            (None, Action::Preview, _) => RunState::Planned,
+            (None, Action::Preview | Action::Undo, _) => RunState::Planned,
             (None, Action::Sync, Some(_)) => RunState::Held,
             (None, ..) => RunState::Applied,
         };
@@ -154,6 +154,9 @@ fn ending(
         }
         set.insert("failures".to_owned(), json!(failures));
         set.insert("due_since".to_owned(), Value::Null);
+    }
+    if applied && run.undoes.is_some() {
+        set.insert("undone".to_owned(), json!(true));
     }
     if applied {
         set.insert("last_success".to_owned(), json!(now));
