@@ -294,7 +294,7 @@ mod tests {
             outcome: Some(Outcome::Applied),
             error: None,
         };
-        Planned { change, local: "u".try_into().unwrap(), rev: None, purge, seats: 0, brakes: false }
+        Planned { change, local: "u".try_into().unwrap(), rev: None, purge, seats: 0, brakes: false, undone: false }
     }
 
     #[test]
