@@ -461,6 +461,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn r1_2_the_directory_id_is_asked_or_else_the_primary_domain() {
+        let id = "11111111-1111-1111-1111-111111111111";
+        let authority = |patch| Settings::default().with(&patch).unwrap().authority().map(str::to_owned);
+        assert_eq!(authority(json!({})), None);
+        assert_eq!(authority(json!({"primary_domain": "Contoso.COM"})).as_deref(), Some("contoso.com"));
+        assert_eq!(authority(json!({"primary_domain": "contoso.com", "directory_id": id})).as_deref(), Some(id));
+    }
+
+    #[test]
     fn s9_defaults_are_the_published_ones() {
         let shown = serde_json::to_value(Settings::default()).unwrap();
         let expected = json!({

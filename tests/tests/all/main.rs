@@ -8,6 +8,7 @@ mod dispatch;
 mod endurance;
 mod operator;
 mod report;
+mod rules;
 mod simulation;
 mod stories;
 mod undo;

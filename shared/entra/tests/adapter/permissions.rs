@@ -19,6 +19,17 @@ fn with_roles(roles: &[&str]) -> Stage {
 }
 
 #[tokio::test]
+async fn r1_9_directory_read_all_is_enough() {
+    let (stage, who) = (with_roles(&["Directory.Read.All"]), contoso());
+    stage.client.try_out(&who, BUDGET).await.unwrap();
+    for kind in Kind::ALL {
+        let (_, link) = stage.round(&who, kind, None).await;
+        stage.round(&who, kind, Some(link)).await;
+        stage.client.count(&who, kind, BUDGET).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn r1_7_a_token_without_any_role_is_consent_missing() {
     let (stage, who) = (with_roles(&[]), contoso());
     let failure = failure(stage.client.try_out(&who, BUDGET).await, Code::ConsentMissing);

@@ -1,7 +1,11 @@
 //! Tenants: settings, secrets, domains, schedule, exemptions and the audit.
 
 use directory::{Code, Failure, Kind};
-use engine::{keys, records::Action, run::Request};
+use engine::{
+    keys,
+    records::{Action, ExpirySource},
+    run::Request,
+};
 use serde_json::{Value, json};
 use tests::{
     entra::Trouble,
@@ -53,6 +57,18 @@ fn s9_a_new_tenant_is_grey_until_it_has_a_secret_that_works() {
     assert_eq!(again["connection"]["status"], "green", "naming a connection key checks the connection");
     let changed = desk.world.store.snapshot().into_iter().filter(|(key, item)| before.get(key) != Some(item));
     assert_eq!(changed.map(|(key, _)| key.sk).collect::<Vec<_>>(), ["META"], "saving the same changes the status only");
+}
+
+#[test]
+fn r6_5_a_day_of_expiry_is_stated_or_assumed_and_says_which() {
+    let desk = Desk::new();
+    for (put, day, source) in [
+        (json!({"ad_key": "good"}), "2028-11-22", ExpirySource::Assumed),
+        (json!({"ad_key": "good", "expires_on": "2027-05-01"}), "2027-05-01", ExpirySource::Stated),
+    ] {
+        assert_eq!(desk.done("put_secret", put)["secret_expiry"], day);
+        assert_eq!(desk.world.tenant().credential.unwrap().source, source);
+    }
 }
 
 #[test]
