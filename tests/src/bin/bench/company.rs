@@ -50,11 +50,13 @@ impl Company {
     }
 
     /// Give some people another department.
-    pub(crate) async fn change(&self, users: &[ObjectId]) -> Result<(), Box<dyn Error>> {
-        let change = |user| json!({"op": "update_user", "user": user, "properties": {"department": "Bench"}});
-        let changes: Vec<Value> = users.iter().map(change).collect();
+    pub(crate) async fn change(&self, users: &[ObjectId], department: &str) -> Result<(), Box<dyn Error>> {
+        let change = |user| json!({"op": "update_user", "user": user, "properties": {"department": department}});
         let url = format!("{}/_control/company-{SEED}/changes", self.endpoint);
-        self.http.post(url).json(&changes).send().await?.error_for_status()?;
+        for users in users.chunks(1000) {
+            let changes: Vec<Value> = users.iter().map(change).collect();
+            self.http.post(&url).json(&changes).send().await?.error_for_status()?;
+        }
         Ok(())
     }
 }

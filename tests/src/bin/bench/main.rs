@@ -20,8 +20,9 @@ use self::{
 };
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
-/// So many users change between two runs.
-const CHANGED: usize = 100;
+/// So many users change between two runs, a few and, where there are so many, a lot.
+const FEW: usize = 100;
+const MANY: usize = 10_000;
 
 #[global_allocator]
 static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
@@ -29,26 +30,25 @@ static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 fn main() -> Result<(), Box<dyn Error>> {
     start::print()?;
     println!("\n{:>8} {:>7}  {}", "users", "groups", Cost::HEADER);
-    let mut first: Vec<Cost> = Vec::new();
-    let mut last = Vec::new();
-    for users in SIZES {
-        last = tenant(users)?;
-        first.push(last[0].1);
-    }
+    let tenants = SIZES.iter().map(|users| tenant(*users)).collect::<Result<Vec<_>, _>>()?;
     let largest = SIZES[SIZES.len() - 1];
     println!("\nagainst {} users, {largest} users take", SIZES[0]);
-    let (small, large) = (first[0], first[first.len() - 1]);
+    let [first, last] = [0, SIZES.len() - 1].map(|at| &tenants[at]);
+    let (small, large, of_many) = (first[0], last[0], (first[3], last[3]));
     println!("  {:6.2} times the processor time for each user", large.cpu(largest) / small.cpu(SIZES[0]));
     println!("  {:6.2} times the memory", large.heap() / small.heap());
+    let (few, many) = (SIZES[0].min(MANY), largest.min(MANY));
+    println!("  {:6.2} times the processor time for each changed user", of_many.1.cpu(many) / of_many.0.cpu(few));
+    println!("  {:6.2} times the store requests for each changed user", of_many.1.store(many) / of_many.0.store(few));
     println!("\nfor {largest} users                      aim");
     println!("  first sync      {:6.2} s         10 s", large.cpu(1));
     println!("  its memory      {:6.1} MB       200 MB", large.heap());
-    println!("  unchanged run   {:6.1} ms        50 ms", 1000.0 * last[1].1.cpu(1));
+    println!("  unchanged run   {:6.1} ms        50 ms", 1000.0 * last[1].cpu(1));
     Ok(())
 }
 
 /// The runs of one tenant, each with its cost.
-fn tenant(users: usize) -> Result<Vec<(&'static str, Cost)>, Box<dyn Error>> {
+fn tenant(users: usize) -> Result<Vec<Cost>, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let groups = users / 50;
@@ -58,15 +58,19 @@ fn tenant(users: usize) -> Result<Vec<(&'static str, Cost)>, Box<dyn Error>> {
         world.vault.renew(&world.tenant, Company::SECRET);
         let graph = entra::Client::new(Some(&company.endpoint), Some(&company.endpoint))?;
         let mut costs = Vec::new();
-        for what in ["first sync", "unchanged", "100 changed", "unchanged"] {
-            if what == "100 changed" {
-                company.change(&Measured::ids(&world, CHANGED).await?).await?;
-            }
+        for (what, changed) in [
+            ("first sync", 0),
+            ("unchanged", 0),
+            ("few changed", FEW),
+            ("many changed", MANY.min(users)),
+            ("unchanged", 0),
+        ] {
+            company.change(&Measured::ids(&world, changed).await?, what).await?;
             let store = Measured::new(&world.store);
             let answer = run(&graph, &store, &world, costs.len()).await?;
             let cost = store.cost(&answer);
             println!("{users:>8} {groups:>7}  {what:<12} {cost}");
-            costs.push((what, cost));
+            costs.push(cost);
         }
         Ok(costs)
     })
