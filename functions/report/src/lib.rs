@@ -54,7 +54,7 @@ pub async fn handle<S: Store, M: Mailer>(parts: &Parts<S, M>, event: LambdaEvent
     let mut response = SqsBatchResponse::default();
     for message in event.records {
         if let Err(why) = queued(parts, &message, &context).await {
-            tracing::warn!(message = message.message_id, "the message goes back: {why}");
+            tracing::warn!(message_id = message.message_id, "the message goes back: {why}");
             response.add_failure(message.message_id.unwrap_or_default());
         }
     }

@@ -49,7 +49,7 @@ pub async fn handle<G: Graph, S: Store, X: Secrets, Q: Queue>(
     let mut response = SqsBatchResponse::default();
     for message in event.records {
         if let Err(err) = queued(parts, &message, &context).await {
-            tracing::error!(message = message.message_id, "{err:#}");
+            tracing::error!(message_id = message.message_id, "{err:#}");
             response.add_failure(message.message_id.unwrap_or_default());
         }
     }

@@ -194,6 +194,7 @@ impl Subject<'_> {
             seats: i32::from(after) - i32::from(billed),
             brakes,
             undone: false,
+            said: None,
         }
     }
 

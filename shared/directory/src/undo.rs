@@ -119,6 +119,7 @@ impl Undo<'_> {
             seats: if held.is_some() { billed(after.as_ref()) - billed(held) } else { 0 },
             brakes: leaves && held.is_some_and(Held::counts_for_brake),
             undone: false,
+            said: None,
         }
     }
 }

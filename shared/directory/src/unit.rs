@@ -70,6 +70,10 @@ pub struct Planned {
     /// Whether a person has undone it, and Entra has not changed the object since (rule 4.14).
     #[serde(default)]
     pub undone: bool,
+    /// A hash of what Entra said of the object when it was planned: where a person carries it out later, Entra must still
+    /// say so (rule 4.6).
+    #[serde(default)]
+    pub said: Option<String>,
 }
 
 /// What is decided of an object.

@@ -81,6 +81,8 @@ pub struct Applier<'a, S> {
     pub everybody: bool,
     /// The run that is undone.
     pub undoes: Option<RunId>,
+    /// A person carries out what was planned before: Entra may have said something else since.
+    pub later: bool,
 }
 
 /// What one unit comes to: steps that each stand by themselves, almost always one, and what became of each change.
@@ -140,8 +142,10 @@ impl<S: Store> Applier<'_, S> {
                 let from = self.position(&progress);
                 let through = match &entries[from] {
                     Entry::Unit { .. } => self.units(run, &entries, &mut progress, &key, &mut failures).await?,
-                    Entry::Members { .. } => {
-                        self.members(&entries[from], &progress).await?;
+                    Entry::Members { change, .. } => {
+                        if !self.members(&entries[from], &progress).await? {
+                            self.nobody_moved(&entries, change, &mut progress);
+                        }
                         from + 1
                     }
                     Entry::Skipped(_) | Entry::NotEnabled(_) => from + 1,
@@ -197,7 +201,7 @@ impl<S: Store> Applier<'_, S> {
         let units: Vec<&Entry> =
             entries[from..].iter().take_while(|entry| matches!(entry, Entry::Unit { .. })).take(ENOUGH).collect();
         // What only adds needs no look: if something is there already, the commit is refused, and each is tried alone.
-        let not_new: Vec<&Entry> = units.iter().copied().filter(|entry| !only_adds(entry)).collect();
+        let not_new: Vec<&Entry> = units.iter().copied().filter(|entry| self.later || !only_adds(entry)).collect();
         let known = self.know(&not_new, progress).await?;
         for entry in units {
             let mut unit = self.settle(entry, progress, &known).await?;
@@ -339,7 +343,7 @@ impl<S: Store> Applier<'_, S> {
             }
         }
         let mut said = BTreeMap::new();
-        if self.undoes.is_some() {
+        if self.undoes.is_some() || self.later {
             let changes = units.iter().flat_map(|entry| match entry {
                 Entry::Unit { changes, .. } => changes.as_slice(),
                 _ => &[],
@@ -371,7 +375,7 @@ impl<S: Store> Applier<'_, S> {
 struct Known {
     held: BTreeMap<Local, Held>,
     owners: BTreeMap<Address, Local>,
-    /// What Entra says of those whose changes are undone.
+    /// What Entra says now, where that matters.
     said: BTreeMap<(Kind, ObjectId), String>,
 }
 

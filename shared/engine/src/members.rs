@@ -239,5 +239,6 @@ pub fn change(held: &Held, id: &ObjectId, members: Field, note: String) -> Plann
         seats: 0,
         brakes: false,
         undone: false,
+        said: None,
     }
 }

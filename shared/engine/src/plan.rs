@@ -152,6 +152,9 @@ impl<S: Store> Planner<'_, S> {
             for (candidate, mut verdict) in unit.iter().zip(verdicts) {
                 let Some((id, entra, removed)) = &candidate.entra else { continue };
                 let name = (entra.kind(), id.clone());
+                if let Verdict::Change(planned) = &mut verdict {
+                    planned.said = Some(said(entra, *removed));
+                }
                 match (undone.get(&name), &mut verdict) {
                     (Some(undone), _) if undone.said != said(entra, *removed) => {
                         // Entra has changed it since: what it says now holds.

@@ -101,7 +101,6 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
     /// A fault of the world. The run goes on from what is stored when it is asked for again.
     pub async fn run(&self, request: &Request) -> Result<Value, Stop> {
         let margin = (self.clock.remaining() / 5).min(Duration::from_secs(60));
-        let now = self.clock.now();
         let tenant = &request.tenant;
         let Start { meta, sync, counts, mut run, lease } = match self.start(request).await? {
             Ok(start) => start,
@@ -114,9 +113,9 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             Worked::Later(_) => {
                 tracing::error!(run = %run.run, "given up after {MOST_SLICES} invocations");
                 run.error = Some(Failure::unexpected(run.run.as_str()));
-                self.finish(&lease, &mut run, meta, &sync, &counts, now).await?;
+                self.finish(&lease, &mut run, meta, &sync, &counts).await?;
             }
-            Worked::Done => self.finish(&lease, &mut run, meta, &sync, &counts, now).await?,
+            Worked::Done => self.finish(&lease, &mut run, meta, &sync, &counts).await?,
         }
         let mut answer = shown(&run);
         answer["tenant"] = json!(tenant);
@@ -228,7 +227,8 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             let selection = self.selection(tenant, run).await?;
             let everybody = run.settings.is_none() && run.everybody[Kind::Group].is_some();
             let (loader, undoes) = (loader(false), run.undoes.clone());
-            let applier = Applier { store: self.store, lease, rules, loader, selection, everybody, undoes };
+            let later = matches!(run.action, Action::Apply | Action::Release);
+            let applier = Applier { store: self.store, lease, rules, loader, selection, everybody, undoes, later };
             if !applier.apply(run, self.clock, margin).await? {
                 return Ok(Worked::Later(Duration::ZERO));
             }

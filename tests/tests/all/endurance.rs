@@ -285,3 +285,64 @@ fn r4_3_whoever_comes_second_is_told_who_is_at_work() {
     assert!(refused["error"]["run"].is_string() && refused["error"]["since"].is_string(), "{refused}");
     assert_eq!(poll(first.as_mut()).unwrap().unwrap()["state"], "applied");
 }
+
+#[test]
+fn r4_6_what_entra_says_otherwise_meanwhile_is_stale() {
+    let world = World::company(20);
+    let back = id("p0000");
+    for number in 0..6 {
+        world.entra.bin(&id(&format!("p{number:04}")));
+    }
+    let held = world.sync();
+    assert_eq!(held["state"], "held", "{held}");
+    world.entra.restore(&back);
+    assert_eq!(world.preview()["state"], "planned", "it has read that somebody is back");
+    let released = world.release(&held);
+    assert_eq!(released["counts"]["stale"]["users"], 1, "{released}");
+    assert!(world.view().users[&back].is_active, "whoever is back in Entra is not deleted");
+    assert_eq!(active(&world), 15);
+    world.assert_settled();
+    assert_eq!(world.view().members[&id("all")].len(), 15);
+    // The same of a plan that a person applies after a later preview has failed.
+    world.entra.bin(&id("p0010"));
+    let ann = id("p0011");
+    world.entra.rename(&ann, "Ann");
+    let preview = world.preview();
+    world.entra.restore(&id("p0010"));
+    world.entra.rename(&ann, "Anna");
+    world.entra.hire_as("far", &["SMTP:far@elsewhere.example"]);
+    assert_eq!(world.preview()["state"], "failed");
+    let applied = world.apply(&preview, &[]);
+    assert_eq!(applied["counts"]["stale"]["users"], 2, "{applied}");
+    assert!(world.view().users[&id("p0010")].is_active);
+    world.sync();
+    assert_eq!(world.view().users[&ann].profile.display_name.as_deref(), Some("Anna"));
+    world.assert_settled();
+}
+
+#[test]
+fn r4_8_a_group_waits_for_the_users_whom_a_run_holds() {
+    let world = World::company(20);
+    for number in 0..6 {
+        world.entra.bin(&id(&format!("p{number:04}")));
+    }
+    let held = world.sync();
+    assert_eq!(held["held"]["users"], 6, "{held}");
+    let run = held["run"].as_str().unwrap().to_owned().try_into().unwrap();
+    let shown = drive(engine::history::get_run(&world.store, &world.tenant, &run, None)).unwrap().unwrap();
+    let outcomes: Vec<&Value> = shown["changes"].as_array().unwrap().iter().map(|change| &change["outcome"]).collect();
+    assert_eq!(outcomes, vec![&json!("held"); 7], "the list as well: {shown}");
+    world.release(&held);
+    assert_eq!(world.view().members[&id("all")].len(), 14);
+    world.assert_settled();
+}
+
+#[test]
+fn r4_4_a_change_that_the_plan_does_not_have_cannot_be_left_out() {
+    let world = World::company(3);
+    world.entra.rename(&id("p0001"), "Ann");
+    let preview = world.preview();
+    let refused = world.apply(&preview, &["0000000000000000"]);
+    assert_eq!(refused["error"]["code"], "invalid_input", "{refused}");
+    assert_eq!(world.apply(&preview, &[])["state"], "applied", "and nothing was changed");
+}

@@ -2,24 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use directory::{Kind, ObjectId};
+use directory::{Kind, ObjectId, Outcome};
 use serde_json::json;
 
 use super::Applier;
 use crate::{
-    keys,
+    chunk, keys,
     lease::{Lease, Stop, delete, put},
     links::Ancestry,
     members,
     ports::{Change, Condition, Item, Key, Store, Write},
-    records::{ChunkProgress, Entry},
+    records::{ChunkProgress, Entry, Exception},
 };
 
 impl<S: Store> Applier<'_, S> {
-    /// Carry out a part of the membership changes of a group: whoever is here joins, whoever is no member leaves.
-    pub(super) async fn members(&self, entry: &Entry, progress: &ChunkProgress) -> Result<(), Stop> {
+    /// Carry out a part of the membership changes of a group: whoever is here joins, whoever is no member leaves. Answers
+    /// whether anything of it has happened, now or before an interruption.
+    pub(super) async fn members(&self, entry: &Entry, progress: &ChunkProgress) -> Result<bool, Stop> {
         let Entry::Members { change, group, local, join, leave, empties, undone, undoes } = entry else {
-            return Ok(());
+            return Ok(true);
         };
         let tenant = self.loader.tenant;
         // A release lets those go who were deleted with it; whoever is to join has joined already, or left again since.
@@ -30,20 +31,23 @@ impl<S: Store> Applier<'_, S> {
         let group_row = group_row.map(|item| crate::load::read_held(Kind::Group, item)).transpose()?;
         let here = group_row.is_some_and(|held| held.deleted_at().is_none() && held.entra_id() == Some(group));
         if left || !here {
-            return Ok(());
+            return Ok(true);
         }
-        let mut writes: Vec<(Write, i64)> = Vec::new();
+        let mut moves: Vec<(Write, i64)> = Vec::new();
         let joining: Vec<ObjectId> = {
-            let known = members::users_of(&self.loader, join).await?;
+            let known = members::users_of(&self.loader, &self.still(group, join, *undoes).await?).await?;
             known
                 .into_iter()
                 .filter_map(|(_, _, local, held)| held.filter(directory::User::is_member_material).map(|_| local))
                 .collect()
         };
         let keys: Vec<Key> = joining.iter().map(|user| keys::member(tenant, local, user)).collect();
+        // A part that is carried out once more, after an interruption, finds that it has happened.
+        let mut happened = join.len() + leave.len() >= chunk::MOST_MEMBERS;
         for (key, item) in keys.iter().zip(self.store.get(&keys).await?) {
+            happened |= item.is_some();
             if item.is_none() {
-                writes.push((put(key.clone(), Item::from_iter([("since".to_owned(), json!(self.rules.now))])), 1));
+                moves.push((put(key.clone(), Item::from_iter([("since".to_owned(), json!(self.rules.now))])), 1));
             }
         }
         let keys: Vec<Key> = leave.iter().map(|user| keys::member(tenant, local, user)).collect();
@@ -52,9 +56,9 @@ impl<S: Store> Applier<'_, S> {
             leave.iter().zip(members).filter(|(_, item)| item.is_some()).map(|(id, _)| id).collect();
         let stay = if *undoes { BTreeSet::new() } else { self.stay(group, &leave).await? };
         for user in leave.into_iter().filter(|user| !stay.contains(*user)) {
-            writes.push((delete(keys::member(tenant, local, user)), -1));
+            moves.push((delete(keys::member(tenant, local, user)), -1));
         }
-        for part in writes.chunks(Lease::ROOM - 1) {
+        for part in moves.chunks(Lease::ROOM - 1) {
             let total: i64 = part.iter().map(|(_, number)| number).sum();
             let mut writes: Vec<Write> = part.iter().map(|(write, _)| write.clone()).collect();
             writes.push(Write {
@@ -64,7 +68,44 @@ impl<S: Store> Applier<'_, S> {
             });
             self.lease.commit(self.store, writes).await?;
         }
-        Ok(())
+        Ok(happened || !moves.is_empty())
+    }
+
+    /// A change of members alone of which nothing has happened is not applied: those whom it is about are held, or are not
+    /// as they were to be.
+    pub(super) fn nobody_moved(&self, entries: &[Entry], change: &str, progress: &mut ChunkProgress) {
+        let units = entries
+            .iter()
+            .filter_map(|entry| if let Entry::Unit { changes, .. } = entry { Some(changes) } else { None });
+        let own = units.flatten().find(|planned| planned.change.id == change);
+        if self.selection.releasing
+            || own.is_none_or(|planned| planned.change.fields.keys().any(|name| name != "members"))
+        {
+            return;
+        }
+        let (outcome, error) = if self.selection.held.is_some() {
+            (Outcome::Held, "it waits for the users whom the run holds")
+        } else {
+            (Outcome::Stale, "nobody of those whom it is about could join or leave")
+        };
+        let exception = Exception { object: Kind::Group, outcome, error: Some(error.to_owned()) };
+        progress.exceptions.entry(change.to_owned()).or_insert(exception);
+    }
+
+    /// Of those who are to join, the ones whom Entra still names as members.
+    async fn still(&self, group: &ObjectId, join: &[ObjectId], undoes: bool) -> Result<Vec<ObjectId>, Stop> {
+        if !self.later || undoes {
+            return Ok(join.to_vec());
+        }
+        let ancestry = Ancestry::new(self.store, self.loader.tenant);
+        ancestry.prepare(join).await?;
+        let mut still = Vec::new();
+        for user in join {
+            if ancestry.of(user).await?.contains(group) {
+                still.push(user.clone());
+            }
+        }
+        Ok(still)
     }
 
     /// Of the members that are to leave, by our ids, those who do not: they are here, and Entra names them as members now,

@@ -31,6 +31,10 @@ impl<S: Store> Applier<'_, S> {
         let mut selected = Vec::new();
         for planned in changes {
             match self.decide(planned, *empties, progress) {
+                None if self.has_moved_on(planned, known) => {
+                    let why = "Entra has changed it since the plan was made".to_owned();
+                    self.left(&mut unit, planned, Outcome::Stale, Some(why)).await?;
+                }
                 None => selected.push(planned.clone()),
                 Some(_) if self.selection.releasing => (),
                 Some(outcome) => self.left(&mut unit, planned, outcome, planned.change.error.clone()).await?,
@@ -73,6 +77,12 @@ impl<S: Store> Applier<'_, S> {
             unit.add(self.writes(&step, &known.owners), totals);
         }
         Ok(unit)
+    }
+
+    /// Whether Entra says something else of the object than when the change was planned (rule 4.6).
+    fn has_moved_on(&self, planned: &Planned, known: &Known) -> bool {
+        let name = (planned.change.object, planned.change.object_id.clone());
+        self.later && planned.said.is_some() && known.said.get(&name) != planned.said.as_ref()
     }
 
     /// A group that is removed for good leaves no members behind.
@@ -128,7 +138,9 @@ impl<S: Store> Applier<'_, S> {
             // The next run looks at it once more, and forgets what Entra said of it.
             writes.push(note(work, &Work::left(&self.lease.run, members)));
         } else if members {
-            writes.push(note(work, &Work::found(&self.lease.run, true)));
+            // A plan of before knows nothing of what was noted since, and clears none of it.
+            let work_is = if self.later { Work::left } else { Work::found };
+            writes.push(note(work, &work_is(&self.lease.run, true)));
         }
         if !planned.purge && change.category == Category::Deleting {
             let days = i64::from(self.rules.settings.recovery_days.0);

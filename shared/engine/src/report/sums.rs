@@ -294,7 +294,16 @@ mod tests {
             outcome: Some(Outcome::Applied),
             error: None,
         };
-        Planned { change, local: "u".try_into().unwrap(), rev: None, purge, seats: 0, brakes: false, undone: false }
+        Planned {
+            change,
+            local: "u".try_into().unwrap(),
+            rev: None,
+            purge,
+            seats: 0,
+            brakes: false,
+            undone: false,
+            said: None,
+        }
     }
 
     #[test]

@@ -8,10 +8,14 @@ use serde_json::json;
 
 use super::{Request, World, read::per_run};
 use crate::{
-    keys,
+    chunk, keys,
     lease::{Lease, Stop, put},
-    ports::{Change, Clock, Condition, Fault, Graph, Item, NotCommitted, Queue, Secrets, Store, Write},
-    records::{Action, Billable, Counts, Phase, Run, RunCounts, RunState, Schedule, Tally, Tenant, read, write},
+    links::Pages,
+    ports::{Change, Clock, Condition, Fault, Graph, Item, NotCommitted, Queue, Secrets, Store, Table, Write},
+    records::{
+        Action, Billable, Counts, Entry, Phase, Run, RunCounts, RunState, Schedule, Standing, Tally, Tenant, read,
+        write,
+    },
     schedule,
 };
 
@@ -191,6 +195,10 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                     sync.newest.as_ref(),
                 );
             }
+            if let Some(unknown) = self.not_in_plan(request, &run).await? {
+                let message = format!("except: the plan of run {id} has no change {unknown:?}");
+                return Ok(Err(Failure::invalid(message)));
+            }
             let except: Vec<&String> = request.except.iter().collect();
             for (part, ids) in except.chunks(5000).enumerate() {
                 let item = Item::from_iter([("ids".to_owned(), json!(ids)), ("ttl".to_owned(), json!(run.ttl))]);
@@ -215,6 +223,34 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         run.finished_at = None;
         run.phase = Phase::Apply { chunk: 0 };
         Ok(Ok(run))
+    }
+
+    /// A change that is to be left out and that the plan does not have: whoever meant another must hear of it.
+    async fn not_in_plan(&self, request: &Request, run: &Run) -> Result<Option<String>, Stop> {
+        let mut unknown = request.except.clone();
+        for number in (0..run.chunks).take_while(|_| !request.except.is_empty()) {
+            for entry in chunk::load(self.store, &request.tenant, &run.run, number).await? {
+                match entry {
+                    Entry::Unit { changes, .. } => {
+                        unknown.retain(|id| changes.iter().all(|planned| planned.change.id != *id));
+                    }
+                    Entry::NotEnabled(change) => unknown.retain(|id| *id != change.id),
+                    Entry::Skipped(_) | Entry::Members { .. } => (),
+                }
+            }
+        }
+        // What is not enabled is listed with every plan, and was not to be carried out anyway.
+        let mut pages = Pages::of(self.store, keys::all(Table::Control, keys::standing_pk(&request.tenant)));
+        while !unknown.is_empty()
+            && let Some(page) = pages.next().await?
+        {
+            for (_, item) in page {
+                if let Standing::NotEnabled(change) = read("a standing verdict", item)? {
+                    unknown.retain(|id| *id != change.id);
+                }
+            }
+        }
+        Ok(unknown.pop_first().map(|id| id.chars().take(64).collect()))
     }
 
     /// Take the lease, in one commit with the record of the run, if nobody else has and the settings are still those that

@@ -32,9 +32,8 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         mut meta: Tenant,
         sync: &Schedule,
         counts: &Counts,
-        now: Timestamp,
     ) -> Result<(), Stop> {
-        let tenant = &lease.tenant;
+        let (tenant, now) = (&lease.tenant, self.clock.now());
         run.state = match (&run.error, run.action, &run.held) {
             (Some(_), ..) => RunState::Failed,
             (None, Action::Preview | Action::Undo, _) => RunState::Planned,
