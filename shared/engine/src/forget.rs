@@ -1,5 +1,5 @@
-//! Forgetting objects that Entra has no longer and that are not here: their rows of the mirror, their memberships, and
-//! their entries among those who list an address.
+//! Forgetting objects that Entra has no longer and that are not here: their rows of the mirror, the members of
+//! groups, and their entries among those who list an address.
 
 use std::collections::BTreeMap;
 
@@ -24,15 +24,12 @@ pub async fn writes(store: &impl Store, tenant: &TenantId, objects: &[(ObjectId,
         for address in entra.claims() {
             lists.entry(address).or_default().push((entra.kind(), id.clone()));
         }
-        let mut memberships: Vec<(ObjectId, ObjectId)> = Vec::new();
+        // What it is a member of goes when Entra no longer says so: it may only be in the recycle bin, and come back silently.
         if entra.kind() == Kind::Group {
-            let members = links::members(store, tenant, id).await?;
-            memberships.extend(members.into_iter().map(|(member, _)| (id.clone(), member)));
-        }
-        memberships.extend(links::parents(store, tenant, id).await?.into_iter().map(|group| (group, id.clone())));
-        for (group, member) in memberships {
-            for key in [keys::mirror_member(tenant, &group, &member), keys::mirror_parent(tenant, &member, &group)] {
-                others.insert(key.clone(), delete(key));
+            for (member, _) in links::members(store, tenant, id).await? {
+                for key in [keys::mirror_member(tenant, id, &member), keys::mirror_parent(tenant, &member, id)] {
+                    others.insert(key.clone(), delete(key));
+                }
             }
         }
     }
