@@ -5,5 +5,6 @@
 
 mod company;
 mod hostile;
+mod removals;
 mod secrecy;
 mod stories;
