@@ -6,5 +6,6 @@
 mod company;
 mod hostile;
 mod removals;
+mod reviews;
 mod secrecy;
 mod stories;
