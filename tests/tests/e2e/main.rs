@@ -5,6 +5,7 @@
 
 mod addresses;
 mod company;
+mod domains;
 mod hostile;
 mod removals;
 mod reviews;
