@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "this is test code")]
 
+mod accounts;
 mod addresses;
 mod company;
 mod domains;
