@@ -7,6 +7,7 @@ mod accounts;
 mod addresses;
 mod company;
 mod domains;
+mod groups;
 mod hostile;
 mod removals;
 mod reviews;
