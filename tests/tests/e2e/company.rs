@@ -24,6 +24,8 @@ impl Company {
         let stack = Stack::from_env().unwrap();
         let body = json!({"users": users, "groups": groups, "seed": seed});
         let described = stack.control("companies", &body).await.unwrap();
+        // A story that was cut short may have left some.
+        stack.clear_faults(&format!("company-{seed}")).await.unwrap();
         Self {
             stack,
             tenant: format!("story-{seed}"),

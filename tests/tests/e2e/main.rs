@@ -6,6 +6,7 @@
 mod accounts;
 mod addresses;
 mod company;
+mod credentials;
 mod domains;
 mod groups;
 mod hostile;
