@@ -24,6 +24,8 @@ impl Company {
         let stack = Stack::from_env().unwrap();
         let body = json!({"users": users, "groups": groups, "seed": seed});
         let described = stack.control("companies", &body).await.unwrap();
+        // A story that was cut short may have left some.
+        stack.clear_faults(&format!("company-{seed}")).await.unwrap();
         Self {
             stack,
             tenant: format!("story-{seed}"),
@@ -37,17 +39,28 @@ impl Company {
     /// The same, configured and with its secret saved.
     pub(crate) async fn connected(users: usize, groups: usize, seed: u64) -> Self {
         let company = Self::new(users, groups, seed).await;
-        company.admin(json!({"action": "delete_tenant", "purge": true})).await;
-        let settings = company.settings();
-        let saved = company.admin(json!({"action": "put_tenant", "settings": settings})).await;
+        company.connect(Value::Null).await;
+        company
+    }
+
+    /// A company of nobody yet, configured and with its secret saved at some time of the test clock.
+    pub(crate) async fn empty_at(seed: u64, now: &str) -> Self {
+        let company = Self::new(0, 0, seed).await;
+        company.connect(json!(now)).await;
+        company
+    }
+
+    async fn connect(&self, now: Value) {
+        self.admin(json!({"action": "delete_tenant", "purge": true})).await;
+        let settings = self.settings();
+        let saved = self.admin(json!({"action": "put_tenant", "settings": settings, "now": now})).await;
         assert!(saved.get("error").is_none(), "{saved}");
-        let saved = company.admin(json!({"action": "put_secret", "ad_key": SECRET})).await;
+        let saved = self.admin(json!({"action": "put_secret", "ad_key": SECRET, "now": now})).await;
         assert_eq!(
             (&saved["message"], &saved["connection"]["status"]),
             (&json!("SUCCESS"), &json!("green")),
             "{saved}"
         );
-        company
     }
 
     /// Settings with which everything is synchronised.
@@ -74,6 +87,74 @@ impl Company {
     pub(crate) async fn invoke(&self, function: &str, mut event: Value) -> Value {
         event["tenant"] = json!(self.tenant);
         self.stack.invoke(function, &event).await.unwrap()
+    }
+
+    /// Somebody's address.
+    pub(crate) fn address(&self, name: &str) -> String {
+        format!("{name}@{}", self.domain)
+    }
+
+    /// The change that makes a person with a mailbox, and perhaps with other properties than most.
+    pub(crate) fn person(&self, name: &str, properties: &Value) -> Value {
+        let address = self.address(name);
+        let mut person = json!({
+            "displayName": format!("The {name}"), "userPrincipalName": address, "mail": address,
+            "proxyAddresses": [format!("SMTP:{address}")], "mobilePhone": "+1 425 555 0100",
+        });
+        let own = properties.as_object().unwrap().clone();
+        person.as_object_mut().unwrap().extend(own);
+        json!({"op": "create_user", "properties": person})
+    }
+
+    /// The change that makes a distribution list with these members, people and groups.
+    pub(crate) fn list(&self, name: &str, members: &[&str]) -> Value {
+        let address = self.address(name);
+        let members: Vec<String> = members.iter().map(|member| self.address(member)).collect();
+        let properties = json!({
+            "displayName": format!("The {name}"), "mail": address, "proxyAddresses": [format!("SMTP:{address}")],
+            "mailEnabled": true, "securityEnabled": false,
+        });
+        json!({"op": "create_group", "properties": properties, "members": members})
+    }
+
+    /// The change after which somebody has these `proxyAddresses`.
+    pub(crate) fn readdress(&self, name: &str, addresses: &[&str]) -> Value {
+        let proxies: Vec<String> = addresses.iter().map(|entry| self.address(entry)).collect();
+        json!({"op": "update_user", "user": self.address(name), "properties": {"proxyAddresses": proxies}})
+    }
+
+    /// The automatic run, by hand.
+    pub(crate) async fn automatic(&self) -> Value {
+        self.sync(json!({"action": "sync"})).await
+    }
+
+    /// The user with an address, or null.
+    pub(crate) async fn user(&self, name: &str) -> Value {
+        self.admin(json!({"action": "get_user", "address": self.address(name)})).await["user"].clone()
+    }
+
+    /// The names of a group's members, in order.
+    pub(crate) async fn members(&self, name: &str) -> Vec<String> {
+        let group = self.admin(json!({"action": "get_group", "address": self.address(name)})).await["group"].clone();
+        let mut names = Vec::new();
+        for id in group["members"].as_array().unwrap_or_else(|| panic!("{group}")) {
+            let user = self.admin(json!({"action": "get_user", "id": id})).await["user"].clone();
+            names.push(user["display_name"].as_str().unwrap_or_else(|| panic!("{user}")).replace("The ", ""));
+        }
+        names.sort();
+        names
+    }
+
+    /// Everything that is here: users and groups.
+    pub(crate) async fn everything(&self) -> (Vec<Value>, Vec<Value>) {
+        (self.all("list_users", "users").await, self.all("list_groups", "groups").await)
+    }
+
+    /// The subjects of the mails to the tenant's contact, oldest first.
+    pub(crate) async fn subjects(&self) -> Vec<String> {
+        let mails = self.stack.mails().await.unwrap();
+        let ours = mails.iter().filter(|mail| mail.to_string().contains(&self.address("it")));
+        ours.map(|mail| mail["Subject"].as_str().unwrap_or_else(|| panic!("{mail}")).to_owned()).collect()
     }
 
     /// Change something in Entra.

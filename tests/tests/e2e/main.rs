@@ -3,7 +3,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "this is test code")]
 
+mod accounts;
+mod addresses;
 mod company;
+mod credentials;
+mod domains;
+mod groups;
 mod hostile;
+mod removals;
+mod reviews;
 mod secrecy;
 mod stories;

@@ -20,7 +20,8 @@ async fn r1_3_a_secret_shows_nowhere() {
         answers.push(company.stack.scan(table).await.unwrap());
     }
     let log = company.stack.log().unwrap();
-    for secret in [SECRET, "wrong-on-purpose-1201", "eyJ"] {
+    // Tokens begin with one of the last two, and shorter beginnings come up by chance in what is stored compressed.
+    for secret in [SECRET, "wrong-on-purpose-1201", "eyJhbGciOi", "eyJ0eXAiOi"] {
         for answer in &answers {
             assert!(!answer.to_string().contains(secret), "{secret} shows in {answer}");
         }
