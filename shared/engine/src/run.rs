@@ -107,7 +107,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             Err(failure) => return Ok(refused(&failure)),
         };
         tracing::info!(run = %run.run, slice = run.slices, action = ?run.action, "run starts or goes on");
-        let worked = self.work(&lease, &mut run, &meta, &counts, margin).await?;
+        let worked = self.work(&lease, &mut run, &meta, &sync, &counts, margin).await?;
         match worked {
             Worked::Later(pause) if run.slices < MOST_SLICES => self.hand_over(&lease, &mut run, pause).await?,
             Worked::Later(_) => {
@@ -166,6 +166,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         lease: &Lease,
         run: &mut Run,
         meta: &Tenant,
+        sync: &Schedule,
         counts: &Counts,
         margin: Duration,
     ) -> Result<Worked, Stop> {
@@ -177,7 +178,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             cursors[kind] = read::<Cursor>("a cursor", item.unwrap_or_default())?;
         }
         if run.phase == Phase::Pull {
-            match self.pull(lease, run, meta, &mut cursors, margin).await? {
+            match self.pull(lease, run, meta, sync.last_success, &mut cursors, margin).await? {
                 Worked::Later(pause) => return Ok(Worked::Later(pause)),
                 Worked::Done if run.error.is_some() => return Ok(Worked::Done),
                 Worked::Done => (),
