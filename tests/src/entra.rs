@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use directory::{Failure, Kind, MemberKind, ObjectId};
+use directory::{Failure, Kind, MailboxKind, MemberKind, ObjectId};
 use serde_json::{Map, Value, json};
 
 use crate::{rounds::Round, turnstile::Turnstile};
@@ -123,6 +123,12 @@ pub struct State {
     pub count: Option<u64>,
     /// Objects that are told in a way that nobody understands.
     pub unreadable: BTreeSet<ObjectId>,
+    /// What mailboxes are for, where they are not a person's. Delta does not tell.
+    pub purposes: BTreeMap<ObjectId, MailboxKind>,
+    /// Users whose kind of mailbox is not told although it is asked for.
+    pub unpurposed: BTreeSet<ObjectId>,
+    /// Nobody may know what mailboxes are for.
+    pub mailboxes_denied: bool,
 }
 
 /// The directory. Every mutator is one change that an administrator could make.
@@ -132,6 +138,8 @@ pub struct Entra {
     pub(crate) state: RefCell<State>,
     /// Pages that were asked for.
     pub pages: Cell<u64>,
+    /// Whose kinds of mailboxes were asked for, question by question.
+    pub questions: RefCell<Vec<Vec<ObjectId>>>,
 }
 
 /// The domain at which people are.
@@ -145,7 +153,7 @@ pub fn id(text: &str) -> ObjectId {
 impl Entra {
     /// An empty directory.
     pub fn new(turnstile: Rc<Turnstile>) -> Self {
-        Self { turnstile, state: RefCell::default(), pages: Cell::new(0) }
+        Self { turnstile, state: RefCell::default(), pages: Cell::new(0), questions: RefCell::default() }
     }
 
     /// All of it.
@@ -183,6 +191,21 @@ impl Entra {
     /// Tell some objects in a way that nobody understands, and all others as they are.
     pub fn garble(&self, ids: &[&ObjectId]) {
         self.state.borrow_mut().unreadable = ids.iter().copied().cloned().collect();
+    }
+
+    /// What a user's mailbox is for.
+    pub fn purpose(&self, id: &ObjectId, kind: MailboxKind) {
+        self.state.borrow_mut().purposes.insert(id.clone(), kind);
+    }
+
+    /// Whether the permission to know what mailboxes are for is missing.
+    pub fn deny_mailboxes(&self, denied: bool) {
+        self.state.borrow_mut().mailboxes_denied = denied;
+    }
+
+    /// Do not tell what the mailboxes of some users are for.
+    pub fn keep_purposes(&self, ids: &[&ObjectId]) {
+        self.state.borrow_mut().unpurposed = ids.iter().copied().cloned().collect();
     }
 
     /// `$count` says something else than the truth.

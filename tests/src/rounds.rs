@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
-use directory::{Code, Failure, Kind, ObjectId, Observed, Removal};
-use engine::ports::{Connection, Graph, GraphPage, Next, NoPage};
+use directory::{Code, Failure, Kind, MailboxKind, ObjectId, Observed, Removal};
+use engine::ports::{Connection, Graph, GraphPage, MOST_MAILBOXES, Mailboxes, Next, NoPage};
 use serde_json::{Map, Value};
 
 use crate::entra::{Entra, Life, Properties, State, Thing, Trouble};
@@ -53,10 +53,30 @@ impl Graph for Entra {
         counted.map_err(|fault| Failure::new(Code::MicrosoftUnavailable, fault.to_string(), "try again later"))
     }
 
+    async fn mailboxes(&self, who: &Connection, users: &[ObjectId], _: Duration) -> Result<Mailboxes, Failure> {
+        assert!((1..=MOST_MAILBOXES).contains(&users.len()), "a question about {} users", users.len());
+        let told = self.turnstile.pass("mailboxes", || self.purposes(who, users)).await;
+        told.map_err(|fault| Failure::new(Code::MicrosoftUnavailable, fault.to_string(), "try again later"))
+    }
+
     fn forget(&self, _: &Connection) {}
 }
 
 impl Entra {
+    fn purposes(&self, who: &Connection, users: &[ObjectId]) -> Mailboxes {
+        who.meter.graph.fetch_add(1, Ordering::Relaxed);
+        self.questions.borrow_mut().push(users.to_vec());
+        let state = self.state.borrow();
+        if state.mailboxes_denied {
+            let message = "the permission MailboxSettings.Read is missing";
+            let denied = Some(Failure::new(Code::PermissionMissing, message, "grant it"));
+            return Mailboxes { denied, ..Mailboxes::default() };
+        }
+        let kind = |id: &ObjectId| state.purposes.get(id).copied().unwrap_or(MailboxKind::User);
+        let kinds = users.iter().filter(|id| !state.unpurposed.contains(id)).map(|id| (id.clone(), kind(id)));
+        Mailboxes { kinds: kinds.collect(), ..Mailboxes::default() }
+    }
+
     fn tell(&self, who: &Connection, kind: Kind, link: Option<&str>) -> Result<GraphPage, NoPage> {
         who.meter.graph.fetch_add(1, Ordering::Relaxed);
         self.pages.set(self.pages.get() + 1);

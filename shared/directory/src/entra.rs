@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ObjectId;
+use crate::{MailboxKind, ObjectId};
 
 /// A property as a Graph answer has it: left out, cleared, or set (the page "Use delta query").
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,12 +34,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Told<T> {
 }
 
 macro_rules! mirrored {
-    ($(#[$doc:meta])* $object:ident, $(#[$told_doc:meta])* $told:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $name:literal),* $(,)? }) => {
+    ($(#[$doc:meta])* $object:ident, $(#[$told_doc:meta])* $told:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $name:literal),* $(,)? } $(beside { $($(#[$own_doc:meta])* $own:ident: $own_kind:ty),* })?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default)]
         pub struct $object {
             $($(#[$field_doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $field: Option<$kind>,)*
+            $($($(#[$own_doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $own: Option<$own_kind>,)*)?
         }
 
         $(#[$told_doc])*
@@ -92,6 +93,9 @@ mirrored! {
         department: String = "department",
         /// Preferred language, such as `en-US`.
         language: String = "preferredLanguage",
+    } beside {
+        /// What its mailbox is for, once it was asked for; unknown again when anything of the user changes (rule 5.2).
+        mailbox_kind: MailboxKind
     }
 }
 

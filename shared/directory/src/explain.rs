@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BlockedSignIn, Candidate, Category, Entra, Held, Mailbox, ManagedBy, Removal, Rules, Verdict, scope::selection,
+    BlockedSignIn, Candidate, Category, Entra, EntraUser, Held, Mailbox, ManagedBy, Removal, Rules, Verdict,
+    scope::{lacks_mailbox_kind, selection},
 };
 
 /// A question that a rule asks, and its answer for this object.
@@ -42,6 +43,7 @@ pub fn steps(rules: &Rules<'_>, candidate: &Candidate, others: &[Candidate]) -> 
                 BlockedSignIn::Ignore => "sign-in is blocked in Entra, and the settings ignore that",
             };
             steps.push(step("2.7", "may it sign in?", yes(!blocked), means));
+            steps.extend(mailbox_kind(rules, user));
             let guest = user.user_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("guest"));
             let means = match (guest, rules.settings.sync_guests) {
                 (false, _) => "it is a member of the directory",
@@ -99,6 +101,19 @@ fn kind(rules: &Rules<'_>, entra: &Entra) -> Step {
     let (selected, what) = selection(entra, rules.settings);
     let means = if selected { format!("{what} are synchronised") } else { format!("{what} are not synchronised") };
     step("2.1", "is its kind selected?", yes(selected), means)
+}
+
+fn mailbox_kind(rules: &Rules<'_>, user: &EntraUser) -> Option<Step> {
+    let question = "whose is its mailbox?";
+    let known = match user.mailbox_kind {
+        Some(kind) if kind.is_functional() => step("5.2", question, kind.name(), "it becomes a functional account"),
+        Some(kind) => step("5.2", question, kind.name(), "its kind of mailbox changes nothing"),
+        None if lacks_mailbox_kind(user, rules.settings) => {
+            step("5.2", question, "not known yet", "a coming run asks Entra for the kind of its mailbox")
+        }
+        None => return None,
+    };
+    rules.settings.read_mailbox_kind.then_some(known)
 }
 
 fn owner(candidate: &Candidate, others: &[Candidate]) -> Step {

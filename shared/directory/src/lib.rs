@@ -13,6 +13,7 @@ mod held;
 mod id;
 mod losers;
 mod mailbox;
+mod mailbox_kind;
 mod objects;
 mod owners;
 pub mod scope;
@@ -29,6 +30,7 @@ pub use failure::{Code, Failure, Microsoft};
 pub use held::Held;
 pub use id::{BadId, Kind, ObjectId, PerKind, RunId, TenantId};
 pub use mailbox::Mailbox;
+pub use mailbox_kind::MailboxKind;
 pub use objects::{Addresses, Group, GroupKind, ManagedBy, Profile, User, UserType};
 pub use settings::{
     BlockedSignIn, Brake, Cloud, Credential, CredentialKind, Days, DomainKind, Frequency, Guid, Hour, NewUserRole,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Address, Addresses, BlockedSignIn, Domain, Entra, EntraGroup, EntraUser, Group, GroupKind, Mailbox, Profile,
-    Settings, SkipReason, User, UserType,
+    Address, Addresses, BlockedSignIn, Domain, Entra, EntraGroup, EntraUser, Group, GroupKind, Mailbox, MailboxKind,
+    Profile, Settings, SkipReason, User, UserType,
 };
 
 /// What the rules want of an object.
@@ -58,10 +58,10 @@ pub fn user(entra: &EntraUser, held: Option<&User>, settings: &Settings, exempt:
     }
     let blocked = entra.account_enabled == Some(false);
     let is_functional = held.is_some_and(|user| user.kind == UserType::FunctionalAccount);
-    let functional = blocked && settings.blocked_sign_in == BlockedSignIn::FunctionalAccount;
-    let inactive = blocked && settings.blocked_sign_in == BlockedSignIn::Disable && !is_functional;
-    let guest =
-        entra.user_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("guest")) && !settings.sync_guests;
+    let nobodys = settings.read_mailbox_kind && entra.mailbox_kind.is_some_and(MailboxKind::is_functional);
+    let functional = nobodys || blocked && settings.blocked_sign_in == BlockedSignIn::FunctionalAccount;
+    let inactive = blocked && settings.blocked_sign_in == BlockedSignIn::Disable && !is_functional && !functional;
+    let guest = is_guest(entra) && !settings.sync_guests;
     let out = if inactive && held.is_none() {
         Some((SkipReason::SignInBlocked, "sign-in is blocked in Entra, and it is not here yet"))
     } else if guest {
@@ -84,6 +84,19 @@ pub fn user(entra: &EntraUser, held: Option<&User>, settings: &Settings, exempt:
             Scope::In(WantedUser { addresses, profile: profile(entra), active: !inactive, functional, notes })
         }
     }
+}
+
+fn is_guest(entra: &EntraUser) -> bool {
+    entra.user_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("guest"))
+}
+
+/// Whether the kind of its mailbox matters and is not known yet (rule 5.2). Guests have none that could be asked.
+pub fn lacks_mailbox_kind(entra: &EntraUser, settings: &Settings) -> bool {
+    settings.read_mailbox_kind
+        && settings.sync_active_users
+        && entra.mailbox_kind.is_none()
+        && !is_guest(entra)
+        && mailbox(entra.proxy_addresses.as_deref().unwrap_or_default(), entra.mail.as_deref(), settings).is_ok()
 }
 
 /// What the rules want of a group.

@@ -111,6 +111,16 @@ pub fn work_link(tenant: &TenantId, group: &ObjectId, member: &ObjectId) -> Key 
     control(work_pk(tenant), format!("0#M#{group}#{member}"))
 }
 
+/// The users whose kind of mailbox is still to be asked for (rule 5.2).
+pub fn unasked(tenant: &TenantId) -> Range {
+    starting(Table::Control, work_pk(tenant), "1#U#")
+}
+
+/// A user whose kind of mailbox is still to be asked for.
+pub fn unasked_user(tenant: &TenantId, id: &ObjectId) -> Key {
+    control(work_pk(tenant), format!("1#U#{id}"))
+}
+
 /// An alarm: at `at` the object is to be evaluated.
 pub fn alarm(tenant: &TenantId, at: Timestamp, kind: Kind, id: &ObjectId) -> Key {
     control(work_pk(tenant), format!("9#{at:.0}#{}#{id}", letter(kind)))

@@ -18,12 +18,12 @@ use directory::{Address, Entra, Held, Kind, ObjectId, Planned, Removal, Rules, V
 
 use crate::{
     chunk, keys,
-    lease::{Lease, Stop, delete},
+    lease::{Lease, Stop, delete, note},
     links::Ancestry,
     load::{Loader, Unit},
     members::Groups,
     ports::{Change, Clock, Fault, Item, Store, Table, Write},
-    records::{Counts, Entry, MirrorRow, Phase, Run, Undone, said},
+    records::{Counts, Entry, MirrorRow, Phase, Run, Undone, Work, said},
     standing, undo,
 };
 
@@ -128,6 +128,9 @@ impl<S: Store> Planner<'_, S> {
         kind: Kind,
         seeds: Vec<(ObjectId, MirrorRow)>,
     ) -> Result<BTreeMap<ObjectId, (Verdict, Option<Held>)>, Stop> {
+        let unasked = seeds.iter().filter(|(_, row)| row.lacks_mailbox_kind(self.rules.settings));
+        let work = Work::found(&run.run, false);
+        batch.other.extend(unasked.map(|(id, _)| note(keys::unasked_user(self.loader.tenant, id), &work)));
         let mut asked: BTreeSet<(Kind, ObjectId)> = BTreeSet::new();
         let mut fresh = Vec::new();
         for (id, row) in seeds {

@@ -4,12 +4,13 @@
 //! stop a run at every call.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
-use directory::{Address, Cloud, CredentialKind, Failure, Kind, Observed, TenantId};
+use directory::{Address, Cloud, CredentialKind, Failure, Kind, MailboxKind, ObjectId, Observed, TenantId};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -272,6 +273,20 @@ pub enum NoPage {
     Failure(#[from] Failure),
 }
 
+/// The most users of one question for the kinds of mailboxes.
+pub const MOST_MAILBOXES: usize = 20;
+
+/// The answer to a question for the kinds of mailboxes. Whoever is missing is to be asked for again, later.
+#[derive(Debug, Default)]
+pub struct Mailboxes {
+    /// What was told.
+    pub kinds: BTreeMap<ObjectId, MailboxKind>,
+    /// Some of it was denied: the failure names the permission.
+    pub denied: Option<Failure>,
+    /// Asking on makes no sense for now.
+    pub stopped: bool,
+}
+
 /// Microsoft Graph and its sign-in. Each call retries what passes, within `budget`; a pause that outlasts it comes back
 /// as a failure with `retry_after`.
 pub trait Graph {
@@ -287,6 +302,8 @@ pub trait Graph {
     async fn try_out(&self, who: &Connection, budget: Duration) -> Result<(), Failure>;
     /// How many objects of a kind the directory has (Graph's `$count`).
     async fn count(&self, who: &Connection, kind: Kind, budget: Duration) -> Result<u64, Failure>;
+    /// What the mailboxes of at most [`MOST_MAILBOXES`] users are for (rule 5.2).
+    async fn mailboxes(&self, who: &Connection, users: &[ObjectId], budget: Duration) -> Result<Mailboxes, Failure>;
     /// Forget the cached token of this connection.
     fn forget(&self, who: &Connection);
 }

@@ -2,6 +2,7 @@
 
 mod begin;
 mod end;
+mod mailboxes;
 mod read;
 mod shown;
 
@@ -184,6 +185,9 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 Worked::Done => (),
             }
             worklist::ring(self.store, lease, self.clock.now()).await?;
+            if meta.settings.read_mailbox_kind && run.complete.users {
+                self.ask_for_mailboxes(lease, run, meta, cursors.users.first_round, margin).await?;
+            }
             run.worked = self.has_work(tenant).await?;
             run.phase = Phase::Plan { kind: Kind::User, shard: None, after: None };
         }

@@ -12,6 +12,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) headers: &'a [(&'static str, &'static str)],
     /// The stored link that is asked, if it is one.
     pub(crate) link: Option<&'a str>,
+    /// JSON that is posted; without it this is a `GET`.
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 impl Ask<'_> {
@@ -27,7 +29,7 @@ impl Ask<'_> {
             segments.extend(path);
         }
         url.set_query(query);
-        Self { url, headers, link: None }
+        Self { url, headers, link: None, body: None }
     }
 
     /// Whether this goes on with a round that has begun (`$skiptoken`), rather than beginning one.

@@ -5,13 +5,14 @@ use std::{
     time::Duration,
 };
 
-use directory::{Failure, GroupTold, Kind, Microsoft, UserTold};
-use engine::ports::{Connection, Graph, GraphPage, NoPage};
+use directory::{Code, Failure, GroupTold, Kind, Microsoft, ObjectId, UserTold};
+use engine::ports::{Connection, Graph, GraphPage, Mailboxes, NoPage};
 use reqwest::{Method, StatusCode};
 use uuid::Uuid;
 
 use crate::{
     ask::Ask,
+    batch::{self, Part},
     clouds::{Clouds, Place},
     endpoint::BadEndpoint,
     graph_errors,
@@ -105,13 +106,17 @@ impl Client {
             }
             let asked_as = Uuid::new_v4().to_string();
             who.meter.graph.fetch_add(1, Ordering::Relaxed);
+            let method = if ask.body.is_some() { Method::POST } else { Method::GET };
             let mut request = self
                 .http
-                .request(Method::GET, ask.url.clone(), new_connection)
+                .request(method, ask.url.clone(), new_connection)
                 .bearer_auth(token.bearer())
                 .header("client-request-id", &asked_as);
             for (name, value) in ask.headers {
                 request = request.header(*name, *value);
+            }
+            if let Some(body) = &ask.body {
+                request = request.header("content-type", "application/json").body(body.clone());
             }
             let trouble = match exchange(request, patience.remaining()).await {
                 Ok(answer) if answer.status == StatusCode::OK => match read(&answer.body) {
@@ -203,7 +208,7 @@ impl Graph for Client {
         let ask = match link {
             None => Ask::new(place, &[collection(kind), "delta"], Some(&select), PAGE),
             Some(link) => match place.graph.pin(link) {
-                Some(url) => Ask { url, headers: PAGE, link: Some(link) },
+                Some(url) => Ask { url, headers: PAGE, link: Some(link), body: None },
                 // Pages never bring such a link: Graph was somewhere else when it was stored. A full round mends it.
                 None => {
                     let failure = sentences::bad_answer(Service::Graph, Misread::Elsewhere, Microsoft::default());
@@ -230,6 +235,46 @@ impl Graph for Client {
         let ask = Ask::new(self.clouds.place(who.cloud), &[collection(kind), "$count"], None, COUNT);
         let mut patience = Patience::within(budget, self.first_pause);
         self.ask(who, ask, &mut patience, page::number).await.map_err(failure)
+    }
+
+    async fn mailboxes(&self, who: &Connection, users: &[ObjectId], budget: Duration) -> Result<Mailboxes, Failure> {
+        let place = self.clouds.place(who.cloud);
+        let mut patience = Patience::within(budget, self.first_pause);
+        let mut told = Mailboxes::default();
+        let mut left = users.to_vec();
+        loop {
+            let ask = Ask { body: Some(batch::purposes(&left)), ..Ask::new(place, &["$batch"], None, PAGE) };
+            let parts = match self.ask(who, ask, &mut patience, |body| batch::read(body, &left)).await.map_err(failure)
+            {
+                Ok(parts) => parts,
+                Err(failure) if matches!(failure.code, Code::PermissionMissing | Code::ConsentMissing) => {
+                    let microsoft = failure.microsoft.unwrap_or_default();
+                    let denied = Some(sentences::mailboxes_denied(microsoft, who));
+                    return Ok(Mailboxes { denied, stopped: true, ..told });
+                }
+                Err(failure) if left.len() == users.len() => return Err(failure),
+                Err(_) => return Ok(Mailboxes { stopped: true, ..told }),
+            };
+            let mut pause = None;
+            left.clear();
+            for (id, part) in parts {
+                match part {
+                    Part::Kind(kind) => drop(told.kinds.insert(id, kind)),
+                    Part::Denied(microsoft) => told.denied = Some(sentences::mailboxes_denied(microsoft, who)),
+                    Part::Throttled(asked) => {
+                        pause = pause.max(asked);
+                        left.push(id);
+                    }
+                    Part::Unknown => (),
+                }
+            }
+            if left.is_empty() {
+                return Ok(told);
+            }
+            if !patience.wait(pause).await {
+                return Ok(Mailboxes { stopped: true, ..told });
+            }
+        }
     }
 
     fn forget(&self, who: &Connection) {

@@ -3,6 +3,7 @@
 //! What is known of Microsoft is here and nowhere else: hosts, sign-in, pages, errors, and how long to wait.
 
 mod ask;
+mod batch;
 mod client;
 mod clouds;
 mod credential;

@@ -92,6 +92,18 @@ pub(crate) fn denied(microsoft: Microsoft, who: &Connection, roles: Option<&[Str
     }
 }
 
+/// Graph keeps the kind of some mailboxes from us (rule 5.2).
+pub(crate) fn mailboxes_denied(microsoft: Microsoft, who: &Connection) -> Failure {
+    let message = "The kind of mailboxes cannot be read: the application lacks the permission MailboxSettings.Read, or is kept from \
+        some mailboxes. Add it, then Grant admin consent";
+    let help = "add Microsoft Graph's application permission MailboxSettings.Read to the application, then an administrator of the \
+        directory opens the consent link (or presses Grant admin consent in the Entra portal); or switch read_mailbox_kind off";
+    let mut failure = Failure::new(Code::PermissionMissing, message, help);
+    failure.consent_link = clouds::consent_link(who.cloud, &who.authority, &who.application_id);
+    failure.microsoft = Some(microsoft);
+    failure
+}
+
 /// Which of Microsoft's two services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {

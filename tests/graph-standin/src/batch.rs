@@ -8,7 +8,8 @@ use crate::{
     answer::{Answer, Body},
     call::Call,
     errors::GraphError,
-    graph,
+    faults, graph,
+    requests::tenant_of,
     world::World,
 };
 
@@ -31,7 +32,7 @@ struct Part {
     body: Value,
 }
 
-/// Answer each part as if it had come alone. Faults hit the batch as a whole.
+/// Answer each part as if it had come alone. A fault hits the batch, or parts that its rule names by their path.
 pub(crate) fn answer(world: &mut World, call: &Call) -> Result<Answer, GraphError> {
     let batch: Batch = serde_json::from_slice(&call.body)
         .map_err(|_| GraphError::new(400, "BadRequest", "Invalid batch payload format."))?;
@@ -41,6 +42,14 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Result<Answer, GraphErro
     }
     let responses: Vec<_> = batch.requests.into_iter().map(|part| one(world, call, part)).collect();
     Ok(Answer::json(json!({ "responses": responses })))
+}
+
+/// The fault that is due for a part. Only rules that name a path look into batches.
+fn due_by_path(world: &mut World, call: &Call) -> Option<faults::Fault> {
+    let tenant = tenant_of(world, call);
+    let directory = world.directories.iter().find(|directory| Some(directory.id) == tenant);
+    let is_tenant = |named: &str| directory.is_some_and(|one| one.name == named || one.answers_to(named));
+    faults::due(world.rules.iter_mut().filter(|rule| rule.on.path.is_some()), call, is_tenant)
 }
 
 fn one(world: &mut World, call: &Call, part: Part) -> Value {
@@ -59,7 +68,12 @@ fn one(world: &mut World, call: &Call, part: Part) -> Value {
     let uri = Uri::try_from(format!("/v1.0/{path}")).unwrap_or_default();
     let inner = Call::new(&method, &uri, headers, body.to_string().into_bytes(), call.now);
     let nested = inner.segments.get(1).is_some_and(|first| first == "$batch");
-    let answer = if nested { Err(GraphError::of_status(400)) } else { graph::answer(world, &inner) };
+    let fault = due_by_path(world, &inner).and_then(|fault| fault.instead(&inner));
+    let answer = match fault {
+        Some(answer) => Ok(answer),
+        None if nested => Err(GraphError::of_status(400)),
+        None => graph::answer(world, &inner),
+    };
     let answer = answer.unwrap_or_else(|error| error.answer(&inner));
     let headers: Map<_, _> = answer.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     let body = match answer.body {

@@ -170,9 +170,13 @@ impl Rule {
 }
 
 /// The fault that is due for a request, counted as played.
-pub(crate) fn due(rules: &mut [Rule], call: &Call, is_tenant: impl Fn(&str) -> bool) -> Option<Fault> {
+pub(crate) fn due<'a>(
+    rules: impl IntoIterator<Item = &'a mut Rule>,
+    call: &Call,
+    is_tenant: impl Fn(&str) -> bool,
+) -> Option<Fault> {
     let about = About::of(call);
-    for rule in rules.iter_mut().filter(|rule| rule.times > 0) {
+    for rule in rules.into_iter().filter(|rule| rule.times > 0) {
         if !rule.fits(call, about, &is_tenant) {
             continue;
         }

@@ -6,6 +6,7 @@ mod contact;
 mod convergence;
 mod dispatch;
 mod endurance;
+mod mailboxes;
 mod operator;
 mod report;
 mod rules;

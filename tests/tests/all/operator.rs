@@ -9,10 +9,10 @@ mod tenants;
 use std::{cell::RefCell, time::Duration};
 
 use admin::Parts;
-use directory::{Code, Failure, Kind};
+use directory::{Code, Failure, Kind, ObjectId};
 use engine::{
     keys,
-    ports::{Connection, Graph, GraphPage, NoPage},
+    ports::{Connection, Graph, GraphPage, Mailboxes, NoPage},
     records::{Schedule, read},
 };
 use lambda_runtime::{Context, LambdaEvent};
@@ -55,6 +55,10 @@ impl Graph for Gate<'_> {
 
     async fn count(&self, who: &Connection, kind: Kind, budget: Duration) -> Result<u64, Failure> {
         self.0.entra.count(who, kind, budget).await
+    }
+
+    async fn mailboxes(&self, who: &Connection, users: &[ObjectId], budget: Duration) -> Result<Mailboxes, Failure> {
+        self.0.entra.mailboxes(who, users, budget).await
     }
 
     fn forget(&self, _: &Connection) {}

@@ -1,5 +1,7 @@
 //! Section 5: accounts that are not people; rules 3.3 and 5.5: roles and seats.
 
+use directory::{Entra, scope::lacks_mailbox_kind};
+
 use crate::world::{World, check};
 
 #[test]
@@ -31,6 +33,46 @@ fn r5_2_what_a_blocked_sign_in_means() {
     check("ignore: added",                    "",                "a=ann:blocked", "blocked=ignore",            "add a",        "a=ann");
     check("ignore: kept active",              "a=ann",           "a=ann:blocked", "blocked=ignore",            "",             "same");
     check("ignore: active again",             "a=ann:off",       "a=ann:blocked", "blocked=ignore",            "update a",     "a=ann");
+}
+
+#[test]
+#[rustfmt::skip]
+fn r5_2_what_the_kind_of_a_mailbox_means() {
+    check("shared: added as functional",      "",                "a=ann:shared",  "kinds",                     "add a",        "a=ann:fun");
+    check("a room",                           "",                "a=ann:room",    "kinds",                     "add a",        "a=ann:fun");
+    check("equipment",                        "",                "a=ann:equipment", "kinds",                   "add a",        "a=ann:fun");
+    check("a person's",                       "",                "a=ann:person",  "kinds",                     "add a",        "a=ann");
+    check("anything else",                    "",                "a=ann:other",   "kinds",                     "add a",        "a=ann");
+    check("not known yet",                    "",                "a=ann",         "kinds",                     "add a",        "a=ann");
+    check("not known, and blocked",           "",                "a=ann:blocked", "kinds",                     "skip a sign_in_blocked", "same");
+    check("blocked: added all the same",      "",                "a=ann:shared:blocked", "kinds",              "add a",        "a=ann:fun");
+    check("it becomes one",                   "a=ann",           "a=ann:shared",  "kinds",                     "update a",     "a=ann:fun:digests");
+    check("not disabled when blocked",        "a=ann",           "a=ann:shared:blocked", "kinds",              "update a",     "a=ann:fun:digests");
+    check("active again",                     "a=ann:off",       "a=ann:shared:blocked", "kinds",              "update a",     "a=ann:fun:digests");
+    check("sticky: a person's later",         "a=ann:fun",       "a=ann:person",  "kinds",                     "",             "same");
+    check("sticky: not known any more",       "a=ann:fun",       "a=ann:blocked", "kinds",                     "",             "same");
+    check("adopted as one",                   "h=ann:hand",      "a=ann:room",    "kinds",                     "adopt h as a", "h=ann:fun:digests");
+    check("exempt",                           "a=ann",           "a=ann:shared",  "kinds exempt=ann",          "skip a exempt", "same");
+    check("the setting is off",               "a=ann",           "a=ann:shared",  "",                          "",             "same");
+    check("off, and blocked",                 "a=ann",           "a=ann:shared:blocked", "",                   "disable a",    "a=ann:off");
+}
+
+#[test]
+fn r5_2_whose_kind_of_mailbox_is_asked_for() {
+    for (entra, rules, expected) in [
+        ("a=ann", "kinds", true),
+        ("a=ann:blocked", "kinds", true),
+        ("a=ann", "", false),
+        ("a=ann", "kinds no-users", false),
+        ("a=ann:person", "kinds", false),
+        ("a=ann:guest", "kinds guests", false),
+        ("a", "kinds", false),
+        ("a=ann@x.org", "kinds", false),
+    ] {
+        let world = World::new("", entra, rules);
+        let Some((Entra::User(user), _)) = world.entra.values().next() else { panic!("a user") };
+        assert_eq!(lacks_mailbox_kind(user, &world.settings), expected, "{entra} {rules}");
+    }
 }
 
 #[test]

@@ -32,9 +32,9 @@ const ENTRA: [(&str, &[&str]); 9] = [
     ("J", KIND),
     ("K", KIND),
 ];
-const SAID: &[&str] = &["", "", "", ":blocked", ":guest", ":hard"];
+const SAID: &[&str] = &["", "", "", ":blocked", ":guest", ":hard", ":shared", ":room:blocked"];
 const KIND: &[&str] = &["", "", ":security", ":unified", ":hard"];
-const RULES: [&str; 13] = [
+const RULES: [&str; 14] = [
     "remove",
     "remove",
     "days=0",
@@ -48,6 +48,7 @@ const RULES: [&str; 13] = [
     "silent",
     "blocked=functional_account",
     "blocked=ignore",
+    "kinds",
 ];
 
 /// The three columns of a table row.

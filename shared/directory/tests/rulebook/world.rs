@@ -5,13 +5,14 @@
 //! primary. Entra's side reads the same; whom synchronisation brought here and Entra does not list, it has deleted.
 //!
 //! Flags here: `off`, `goneN` (marked as deleted N days ago), `hand` (made by hand), `old` (of a connection before),
-//! `fun` (functional account), `silent`, `admin`. Flags in Entra: `blocked`, `guest`, `security`, `unified`, `hard`.
+//! `fun` (functional account), `silent`, `admin`. Flags in Entra: `blocked`, `guest`, `security`, `unified`, `hard`,
+//! and the kinds of mailboxes `person`, `shared`, `room`, `equipment`, `other`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use directory::{
-    Address, Candidate, Category, Entra, EntraGroup, EntraUser, Held, Kind, ManagedBy, ObjectId, Outcome, Planned,
-    Removal, Rules, Settings, UserType, Verdict,
+    Address, Candidate, Category, Entra, EntraGroup, EntraUser, Held, Kind, MailboxKind, ManagedBy, ObjectId, Outcome,
+    Planned, Removal, Rules, Settings, UserType, Verdict,
     settle::{Local, Settled, settle},
     unit,
 };
@@ -63,6 +64,7 @@ impl World {
             ("remove", _) => json!({"remove_deleted_users": true, "remove_deleted_groups": true}),
             ("days", days) => json!({"recovery_days": days.parse::<u16>().unwrap()}),
             ("blocked", policy) => json!({"blocked_sign_in": policy}),
+            ("kinds", _) => json!({"read_mailbox_kind": true}),
             ("silent", _) => json!({"default_user_role_name": "silent_user"}),
             ("guests", _) => json!({"sync_guests": true}),
             ("security", _) => json!({"sync_security_groups": true}),
@@ -346,6 +348,15 @@ fn said(text: &str) -> ((Kind, ObjectId), (Entra, Option<Removal>)) {
             proxy_addresses,
             account_enabled: Some(!is("blocked")),
             user_type: Some(if is("guest") { "Guest" } else { "Member" }.to_owned()),
+            mailbox_kind: [
+                ("person", MailboxKind::User),
+                ("shared", MailboxKind::Shared),
+                ("room", MailboxKind::Room),
+                ("equipment", MailboxKind::Equipment),
+                ("other", MailboxKind::Other),
+            ]
+            .into_iter()
+            .find_map(|(flag, kind)| is(flag).then_some(kind)),
             ..EntraUser::default()
         }),
         Kind::Group => Entra::Group(EntraGroup {

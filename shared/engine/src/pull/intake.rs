@@ -116,7 +116,12 @@ impl<S: Store> Intake<'_, S> {
     fn user(&mut self, id: ObjectId, told: &UserTold) {
         let whole = self.full;
         if let Entra::User(user) = &mut self.row(id, Entra::User(EntraUser::default())).entra {
+            let before = user.clone();
             told.over(user, whole);
+            if *user != before {
+                // The kind of a mailbox is not among what delta tells: it may have changed along.
+                user.mailbox_kind = None;
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use directory::{Entra, EntraGroup, EntraUser, Kind, MemberKind, ObjectId, Removal};
+use directory::{Entra, EntraGroup, EntraUser, Kind, MemberKind, ObjectId, Removal, Settings, scope};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -148,6 +148,12 @@ impl MirrorRow {
         })
     }
 
+    /// Whether it is a user whose kind of mailbox is still to be asked for (rule 5.2).
+    pub fn lacks_mailbox_kind(&self, settings: &Settings) -> bool {
+        let Entra::User(user) = &self.entra else { return false };
+        self.removed.is_none() && scope::lacks_mailbox_kind(user, settings)
+    }
+
     /// Write a row.
     pub fn write(&self) -> Item {
         let Self { round, removed, local, entra } = self.clone();
@@ -158,8 +164,12 @@ impl MirrorRow {
     }
 }
 
-/// A hash of what Entra says of an object.
+/// A hash of what Entra says of an object. The kind of a mailbox is left out: it is known sooner or later.
 pub fn said(entra: &Entra, removed: Option<Removal>) -> String {
+    let mut entra = entra.clone();
+    if let Entra::User(user) = &mut entra {
+        user.mailbox_kind = None;
+    }
     blake3::hash(format!("{entra:?}{removed:?}").as_bytes()).to_hex()[..16].to_owned()
 }
 

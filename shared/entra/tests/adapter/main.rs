@@ -1,6 +1,7 @@
 //! The adapter against a Graph and a sign-in over real HTTP, on loopback.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set its stage has failed")]
 
+mod mailboxes;
 mod pages;
 mod permissions;
 mod sign_in;

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::support::{BUDGET, Stage, client, contoso, failure, told};
 
-/// Contoso's application with these roles instead of its own.
-fn with_roles(roles: &[&str]) -> Stage {
+/// Every company's application with these roles instead of its own.
+pub(crate) fn with_roles(roles: &[&str]) -> Stage {
     let mut directories = demo();
     for application in directories.iter_mut().flat_map(|directory| &mut directory.applications) {
         application.roles = roles.iter().map(|&role| role.to_owned()).collect();
