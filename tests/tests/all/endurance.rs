@@ -101,7 +101,7 @@ fn r3_7_many_who_cannot_have_their_address_stop_nobody() {
 
 /// Time that is up in the middle of a read is not Microsoft's failure.
 #[test]
-fn s4_12_time_that_is_up_is_no_short_read() {
+fn r4_9_time_that_is_up_is_no_short_read() {
     for calls in 8..40 {
         let world = World::new();
         let all = world.entra.list("all");
