@@ -65,6 +65,11 @@ impl Addresses {
         self.primary.as_ref() == Some(address) || self.aliases.contains(address)
     }
 
+    /// Whether one of them is among `others`.
+    pub fn any_in(&self, others: &BTreeSet<Address>) -> bool {
+        self.all().any(|address| others.contains(address))
+    }
+
     /// These without some; the next alias takes the place of a primary that is lost (rule 3.6).
     pub fn without(&self, lost: &BTreeSet<Address>) -> Self {
         let mut aliases: BTreeSet<Address> = self.aliases.difference(lost).cloned().collect();

@@ -165,5 +165,5 @@ fn kept(
 }
 
 fn is_exempt(held: &Held, exempt: &BTreeSet<Address>) -> bool {
-    held.addresses().all().any(|address| exempt.contains(address))
+    held.addresses().any_in(exempt)
 }

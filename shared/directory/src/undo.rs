@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{Category, Change, Field, Held, ObjectId, Outcome, Planned, RunId};
+use crate::{Address, Category, Change, Field, Held, Kind, ObjectId, Outcome, Planned, RunId};
 
 /// What undoing is asked for.
 #[derive(Debug, Clone)]
@@ -14,6 +14,15 @@ pub struct Undo<'a> {
     pub run: &'a RunId,
     /// The time at which it is.
     pub now: Timestamp,
+}
+
+/// Whose inverse it is, and of which change.
+struct Of<'a> {
+    id: &'a str,
+    object: Kind,
+    object_id: &'a ObjectId,
+    address: Option<&'a Address>,
+    local: &'a ObjectId,
 }
 
 impl Undo<'_> {
@@ -42,12 +51,13 @@ impl Undo<'_> {
         let held = now
             .filter(is_as_left)
             .filter(|held| done.change.category != Category::Adding || held.deleted_at().is_none());
-        Some(self.planned(&done.change, done.local.clone(), fields, held))
+        let Planned { change: Change { id, object, object_id, address, .. }, local, .. } = done;
+        let of = Of { id, object: *object, object_id, address: address.as_ref(), local };
+        Some(self.planned(&of, fields, held))
     }
 
     /// The change that gives back to an object what it lost to others, as it was `before`; at revision `rev` it had lost it.
     pub fn give_back(&self, before: &Held, rev: u64, now: Option<&Held>) -> Planned {
-        let id = before.entra_id().unwrap_or(before.id());
         let unchanged = now.filter(|now| now.rev() == rev);
         let (old, new) = (before.fields(), unchanged.map(Held::fields).unwrap_or_default());
         let fields: BTreeMap<String, Field> = ["primary_email", "alias_emails", "is_active"]
@@ -58,20 +68,14 @@ impl Undo<'_> {
             })
             .filter(|(_, field)| field.from != field.to)
             .collect();
-        let change = Change {
-            id: before.id().to_string(),
-            category: Category::Updating,
+        let of = Of {
+            id: before.id().as_str(),
             object: before.kind(),
-            object_id: id.clone(),
-            address: before.addresses().primary.clone(),
-            selected: true,
-            why: String::new(),
-            fields: BTreeMap::new(),
-            notes: Vec::new(),
-            outcome: None,
-            error: None,
+            object_id: before.entra_id().unwrap_or(before.id()),
+            address: before.addresses().primary.as_ref(),
+            local: before.id(),
         };
-        self.planned(&change, before.id().clone(), fields, unchanged)
+        self.planned(&of, fields, unchanged)
     }
 
     /// Join what an object gets back to what is taken back from it.
@@ -88,7 +92,7 @@ impl Undo<'_> {
         blake3::hash(format!("undo {} {of}", self.run).as_bytes()).to_hex()[..16].to_owned()
     }
 
-    fn planned(&self, of: &Change, local: ObjectId, fields: BTreeMap<String, Field>, held: Option<&Held>) -> Planned {
+    fn planned(&self, of: &Of<'_>, fields: BTreeMap<String, Field>, held: Option<&Held>) -> Planned {
         let to = |name: &str| fields.get(name).map(|field| &field.to);
         let category = match (to("deleted_at"), to("is_active")) {
             (Some(Value::String(_)), _) => Category::Deleting,
@@ -98,11 +102,11 @@ impl Undo<'_> {
         let after = held.and_then(|held| held.with(sets(&fields)).ok());
         let billed = |held: Option<&Held>| i32::from(held.is_some_and(Held::is_billable));
         let change = Change {
-            id: self.name(&of.id),
+            id: self.name(of.id),
             category,
             object: of.object,
             object_id: of.object_id.clone(),
-            address: of.address.clone(),
+            address: of.address.cloned(),
             selected: held.is_some(),
             why: format!("undoes what run {} did", self.run),
             fields,
@@ -113,7 +117,7 @@ impl Undo<'_> {
         let leaves = change.category == Category::Deleting || change.category == Category::Disabling;
         Planned {
             change,
-            local,
+            local: of.local.clone(),
             rev: held.map(Held::rev),
             purge: false,
             seats: if held.is_some() { billed(after.as_ref()) - billed(held) } else { 0 },

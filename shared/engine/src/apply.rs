@@ -12,12 +12,13 @@ use std::{
     time::Duration,
 };
 
-use directory::{Address, Category, Change, Held, Kind, ObjectId, Outcome, Planned, Rules, RunId, settle::Local};
+use directory::{Address, Category, Change, Held, Kind, ObjectId, Outcome, Planned, Rules, settle::Local};
 use serde_json::json;
 
 use crate::{
     chunk, keys,
     lease::{Lease, Stop, put},
+    links::Ancestry,
     load::Loader,
     plan::add_totals,
     ports::{Clock, Item, Key, Store, Write},
@@ -79,8 +80,10 @@ pub struct Applier<'a, S> {
     pub selection: Selection,
     /// The plan looked at all groups, so that the run that takes over does too.
     pub everybody: bool,
-    /// The run that is undone.
-    pub undoes: Option<RunId>,
+    /// Who is in which group: memberships in Entra do not change while a plan is carried out.
+    pub ancestry: Ancestry<'a, S>,
+    /// What is carried out undoes another run.
+    pub undoes: bool,
     /// A person carries out what was planned before: Entra may have said something else since.
     pub later: bool,
 }
@@ -343,7 +346,7 @@ impl<S: Store> Applier<'_, S> {
             }
         }
         let mut said = BTreeMap::new();
-        if self.undoes.is_some() || self.later {
+        if self.later {
             let changes = units.iter().flat_map(|entry| match entry {
                 Entry::Unit { changes, .. } => changes.as_slice(),
                 _ => &[],

@@ -242,8 +242,7 @@ async fn yielding(store: &impl Store, asked: &Asked, needed: &[&Address]) -> Res
         return Ok(Vec::new());
     }
     let exempt = plan::exemptions(store, &asked.tenant).await?;
-    let yields =
-        |held: &Held| held.deleted_at().is_some() && !held.addresses().all().any(|address| exempt.contains(address));
+    let yields = |held: &Held| held.deleted_at().is_some() && !held.addresses().any_in(&exempt);
     let mut yielding: BTreeMap<(Kind, ObjectId), (Held, Held)> = BTreeMap::new();
     for address in needed {
         let Some(claim) = people::owner(store, &asked.tenant, address).await? else { continue };

@@ -18,6 +18,14 @@ pub fn shard(sk: &str) -> char {
     char::from(SHARDS.as_bytes()[usize::from(digit)])
 }
 
+/// Where a way through all key ranges goes on: behind the last key of a page, else at the next digit; nowhere at the end.
+pub fn behind(shard: char, more: Option<String>) -> Option<(char, Option<String>)> {
+    if more.is_some() {
+        return Some((shard, more));
+    }
+    SHARDS.chars().skip_while(|digit| *digit != shard).nth(1).map(|next| (next, None))
+}
+
 fn control(pk: String, sk: impl Into<String>) -> Key {
     Key { table: Table::Control, pk, sk: sk.into() }
 }

@@ -163,6 +163,21 @@ impl<'a, S: Store> Ancestry<'a, S> {
         Ok(found)
     }
 
+    /// Who of some is in a group, directly or through others.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn among(&self, members: &[ObjectId], group: &ObjectId) -> Result<BTreeSet<ObjectId>, Fault> {
+        self.prepare(members).await?;
+        let mut among = BTreeSet::new();
+        for member in members {
+            if self.of(member).await?.contains(group) {
+                among.insert(member.clone());
+            }
+        }
+        Ok(among)
+    }
+
     async fn look_up(&self, member: &ObjectId) -> Result<Vec<ObjectId>, Fault> {
         let direct = parents(self.store, self.tenant, member).await?;
         if direct.is_empty() { Ok(direct) } else { there(self.store, self.tenant, &direct).await }

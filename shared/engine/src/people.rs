@@ -68,11 +68,8 @@ pub async fn list(store: &impl Store, tenant: &TenantId, kind: Kind, cursor: Opt
                 Held::User(user) => shown.push(show_user(&user, &exempt)),
                 Held::Group(group) => {
                     members += group.member_count;
-                    shown.push(
-                        show_group(store, tenant, &group, group.addresses.all().any(|a| exempt.contains(a)), None)
-                            .await?
-                            .0,
-                    );
+                    let exempt = group.addresses.any_in(&exempt);
+                    shown.push(show_group(store, tenant, &group, exempt, None).await?.0);
                 }
             }
             if members > MOST_MEMBERS {
@@ -211,7 +208,7 @@ async fn is_exempt(
     held: &Held,
     exempt: &BTreeSet<Address>,
 ) -> Result<bool, Fault> {
-    if exempt.is_empty() || held.addresses().all().any(|address| exempt.contains(address)) {
+    if exempt.is_empty() || held.addresses().any_in(exempt) {
         return Ok(!exempt.is_empty());
     }
     let Some(id) = held.entra_id() else { return Ok(false) };
@@ -222,7 +219,7 @@ async fn is_exempt(
 /// A user as callers see it (section 9), exempt by the addresses that it has here: to ask the mirror too takes a read for
 /// each.
 pub(crate) fn show_user(user: &User, exempt: &BTreeSet<Address>) -> Value {
-    show(json!(user), user.addresses.all().any(|address| exempt.contains(address)))
+    show(json!(user), user.addresses.any_in(exempt))
 }
 
 fn show(mut object: Value, exempt: bool) -> Value {

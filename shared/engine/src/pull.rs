@@ -5,7 +5,7 @@
 
 mod intake;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use directory::{Code, Failure, GroupTold, Kind, ObjectId, Removal, UserTold};
 
@@ -14,7 +14,7 @@ use crate::{
     forget, keys,
     lease::{Lease, Stop, delete, put},
     links,
-    ports::{Change, Clock, Connection, Graph, Item, Key, Next, NoPage, Range, Store, Table, Write},
+    ports::{Change, Clock, Connection, Graph, Item, Next, NoPage, Range, Store, Table, Write},
     records::{Cursor, MirrorRow, Run, everybody_attribute, write},
     standing,
 };
@@ -191,11 +191,7 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
             };
             let page = store.list(&range).await?;
             let mut writes = self.unseen(kind, &cursor, page.items).await?;
-            let next_shard = keys::SHARDS.chars().skip_while(|digit| *digit != shard).nth(1);
-            place = match (page.more, next_shard) {
-                (Some(after), _) => Some((shard, Some(after))),
-                (None, next) => next.map(|shard| (shard, None)),
-            };
+            place = keys::behind(shard, page.more);
             if place.is_some() && self.is_late() {
                 cursor.swept = place;
                 writes.push(put(key, write(&cursor)));
@@ -227,7 +223,8 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
                 // It belongs to the directory that was connected before.
                 old.push((id, row.entra));
                 continue;
-            } else if !seen && row.removed.is_none() && !cursor.nameless {
+            }
+            if !seen && row.removed.is_none() && !cursor.nameless {
                 row.removed = Some(Removal::Hard);
                 writes.push(put(keys::mirror(tenant, kind, &id), row.write()));
             }
@@ -245,9 +242,7 @@ impl<G: Graph, S: Store, C: Clock> Reader<'_, G, S, C> {
                 }
             }
         }
-        let named: BTreeSet<Key> = writes.iter().map(|write| write.key.clone()).collect();
-        let forgotten = forget::writes(self.store, tenant, &old).await?;
-        writes.extend(forgotten.into_iter().filter(|write| !named.contains(&write.key)));
+        writes.extend(forget::writes(self.store, tenant, &old).await?);
         Ok(writes)
     }
 

@@ -18,7 +18,7 @@ use crate::{
     apply::{Applier, Selection},
     keys,
     lease::{Lease, Stop, put},
-    links,
+    links::{self, Ancestry},
     load::Loader,
     plan::{self, Planner},
     ports::{Clock, Fault, Graph, Item, Queue, Secrets, Store, Table},
@@ -231,9 +231,11 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         if matches!(run.phase, Phase::Apply { .. }) {
             let selection = self.selection(tenant, run).await?;
             let everybody = run.settings.is_none() && run.everybody[Kind::Group].is_some();
-            let (loader, undoes) = (loader(false), run.undoes.clone());
+            let (loader, undoes) = (loader(false), run.undoes.is_some());
+            let ancestry = Ancestry::new(self.store, tenant);
             let later = matches!(run.action, Action::Apply | Action::Release);
-            let applier = Applier { store: self.store, lease, rules, loader, selection, everybody, undoes, later };
+            let applier =
+                Applier { store: self.store, lease, rules, loader, selection, everybody, ancestry, undoes, later };
             if !applier.apply(run, self.clock, margin).await? {
                 return Ok(Worked::Later(Duration::ZERO));
             }

@@ -441,15 +441,17 @@ fn r6_4_a_missed_step_sends_the_nearest_one_only() {
     assert_eq!(subjects[1..], ["[Azure AD Credential] contoso.com – secret expires in 4 days"]);
 }
 
+/// A run whose credential Entra refuses.
+fn refuse(world: &World) {
+    let failure = Failure::new(Code::CredentialSecretInvalid, "Failed to connect.", "save the secret's Value");
+    world.entra.trouble(Kind::User, 1, Trouble::Failure(Box::new(failure)));
+    world.sync();
+}
+
 #[test]
 fn r6_4_a_refused_credential_is_warned_of_though_its_day_is_far() {
     let world = world();
     world.entra.hire("ann");
-    let refuse = |world: &World| {
-        let failure = Failure::new(Code::CredentialSecretInvalid, "Failed to connect.", "save the secret's Value");
-        world.entra.trouble(Kind::User, 1, Trouble::Failure(Box::new(failure)));
-        world.sync();
-    };
     refuse(&world);
     world.wait(3600);
     refuse(&world);
@@ -475,11 +477,6 @@ fn r6_4_a_refused_credential_is_warned_of_though_its_day_is_far() {
 fn r6_4_a_refusal_keeps_its_beginning_longer_than_runs_are_kept() {
     let world = world();
     world.entra.hire("ann");
-    let refuse = |world: &World| {
-        let failure = Failure::new(Code::CredentialSecretInvalid, "Failed to connect.", "save the secret's Value");
-        world.entra.trouble(Kind::User, 1, Trouble::Failure(Box::new(failure)));
-        world.sync();
-    };
     refuse(&world);
     let request = of_day(&world, "2026-11-22");
     assert_eq!(told(&world, &request).len(), 2, "the report and a warning");

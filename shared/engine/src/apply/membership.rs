@@ -9,7 +9,6 @@ use super::Applier;
 use crate::{
     chunk, keys,
     lease::{Lease, Stop, delete, put},
-    links::Ancestry,
     members,
     ports::{Change, Condition, Item, Key, Store, Write},
     records::{ChunkProgress, Entry, Exception},
@@ -97,15 +96,7 @@ impl<S: Store> Applier<'_, S> {
         if !self.later || undoes {
             return Ok(join.to_vec());
         }
-        let ancestry = Ancestry::new(self.store, self.loader.tenant);
-        ancestry.prepare(join).await?;
-        let mut still = Vec::new();
-        for user in join {
-            if ancestry.of(user).await?.contains(group) {
-                still.push(user.clone());
-            }
-        }
-        Ok(still)
+        Ok(self.ancestry.among(join, group).await?.into_iter().collect())
     }
 
     /// Of the members that are to leave, by our ids, those who do not: they are here, and Entra names them as members now,
@@ -115,13 +106,9 @@ impl<S: Store> Applier<'_, S> {
         let mut users = members::users_here(&self.loader, &ids).await?;
         users.retain(|_, user| user.is_member_material());
         let mut stay = members::lingering(&self.loader, &users, |_, _| true).await?;
-        let ancestry = Ancestry::new(self.store, self.loader.tenant);
-        ancestry.prepare(&users.keys().cloned().collect::<Vec<_>>()).await?;
-        for (entra_id, user) in users {
-            if ancestry.of(&entra_id).await?.contains(group) {
-                stay.insert(user.id);
-            }
-        }
+        let entra_ids: Vec<ObjectId> = users.keys().cloned().collect();
+        let named = self.ancestry.among(&entra_ids, group).await?;
+        stay.extend(users.into_iter().filter(|(id, _)| named.contains(id)).map(|(_, user)| user.id));
         Ok(stay)
     }
 }

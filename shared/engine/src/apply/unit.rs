@@ -113,10 +113,9 @@ impl<S: Store> Applier<'_, S> {
             writes.push(set(keys::mirror(tenant, change.object, &change.object_id), local));
         }
         let undone = keys::undone(tenant, change.object, &change.object_id);
-        if let Some(by) = &self.undoes {
-            if let Some(said) = known.said.get(&(change.object, change.object_id.clone())) {
-                writes.push(put(undone, write(&Undone { by: by.clone(), said: said.clone() })));
-            }
+        if self.undoes {
+            let said = known.said.get(&(change.object, change.object_id.clone()));
+            writes.extend(said.map(|said| put(undone, write(&Undone { said: said.clone() }))));
         } else if planned.undone {
             writes.push(delete(undone));
         }
@@ -130,7 +129,7 @@ impl<S: Store> Applier<'_, S> {
         let work = keys::work(tenant, change.object, &change.object_id);
         // Members are written after this. Should it not come to that, the run that takes over has to look at them.
         let members = !self.everybody && (change.fields.contains_key("members") || change.comes_or_goes());
-        if self.undoes.is_some() {
+        if self.undoes {
             // What Entra still asks for is seen by the next run, and held.
             let members = change.object == Kind::Group || change.comes_or_goes();
             writes.push(note(work, &Work::left(&self.lease.run, members)));

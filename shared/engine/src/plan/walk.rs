@@ -72,13 +72,11 @@ impl<S: Store> Planner<'_, S> {
                 seeds.push((id, row));
             }
         }
-        let next_shard = keys::SHARDS.chars().skip_while(|digit| *digit != shard).nth(1);
-        let next = match (page.more, next_shard) {
-            (Some(after), _) => Phase::Plan { kind, shard: Some(shard), after: Some(after) },
-            (None, Some(shard)) => Phase::Plan { kind, shard: Some(shard), after: None },
-            (None, None) => next_kind(kind),
-        };
-        Ok((seeds, next))
+        let next = keys::behind(shard, page.more);
+        Ok((
+            seeds,
+            next.map_or_else(|| next_kind(kind), |(shard, after)| Phase::Plan { kind, shard: Some(shard), after }),
+        ))
     }
 
     /// A page of the worklist of users.

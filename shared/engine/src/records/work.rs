@@ -57,8 +57,6 @@ pub struct Waiting {
 /// An object of which a person has undone something (rule 4.14).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undone {
-    /// The run that did it.
-    pub by: RunId,
     /// A hash of what Entra said of it then.
     pub said: String,
 }
