@@ -8,7 +8,7 @@ use std::{
 };
 
 use directory::TenantId;
-use engine::ports::{Clock, Fault, Letter, Mailer, Message, Queue, QueueName, Secrets};
+use engine::ports::{Clock, Fault, Letter, Mailer, Message, Place, Queue, QueueName, Secrets};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -69,6 +69,18 @@ impl Secrets for Vault {
             self.cached.borrow_mut().remove(tenant);
         };
         self.turnstile.pass("delete_secret", delete).await
+    }
+
+    async fn move_secret(&self, tenant: &TenantId, _: Place) -> Result<bool, Fault> {
+        self.turnstile.pass("move_secret", || self.secrets.borrow().contains_key(tenant)).await
+    }
+
+    async fn start_rotation(&self, tenant: &TenantId) -> Result<bool, Fault> {
+        self.turnstile.pass("start_rotation", || self.secrets.borrow().contains_key(tenant)).await
+    }
+
+    async fn stop_rotation(&self, _: &TenantId) -> Result<(), Fault> {
+        self.turnstile.pass("stop_rotation", || ()).await
     }
 }
 

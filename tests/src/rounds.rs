@@ -3,7 +3,12 @@
 use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use directory::{Code, Failure, Kind, MailboxKind, ObjectId, Observed, Removal};
-use engine::ports::{Connection, Graph, GraphPage, MOST_MAILBOXES, Mailboxes, Next, NoPage};
+use engine::ports::{
+    Certificate, Connection, Graph, GraphPage, MOST_MAILBOXES, Mailboxes, NewSecret, Next, NoPage, NotAdded,
+    Registration,
+};
+use jiff::Timestamp;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use crate::entra::{Entra, Life, Properties, State, Thing, Trouble};
@@ -57,6 +62,22 @@ impl Graph for Entra {
         assert!((1..=MOST_MAILBOXES).contains(&users.len()), "a question about {} users", users.len());
         let told = self.turnstile.pass("mailboxes", || self.purposes(who, users)).await;
         told.map_err(|fault| Failure::new(Code::MicrosoftUnavailable, fault.to_string(), "try again later"))
+    }
+
+    async fn registration(&self, _: &Connection, _: Duration) -> Result<Option<Registration>, Failure> {
+        Ok(None)
+    }
+
+    async fn add_secret(&self, _: &Connection, _: &str, _: Timestamp, _: Duration) -> Result<NewSecret, NotAdded> {
+        Err(Failure::unexpected("unknown").into())
+    }
+
+    async fn remove_secret(&self, _: &Connection, _: &str, _: Duration) -> Result<(), Failure> {
+        Err(Failure::unexpected("unknown"))
+    }
+
+    fn certificate(&self, _: &SecretString) -> Result<Certificate, Failure> {
+        Err(Failure::unexpected("unknown"))
     }
 
     fn forget(&self, _: &Connection) {}

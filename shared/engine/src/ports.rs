@@ -1,7 +1,10 @@
-//! All that a run knows of the world: five ports in our own words.
+//! All that the engine knows of the world: a few ports in our own words.
 //!
 //! Their first implementation is `entra` and `platform`; their second is the in-memory world of the tests, which can
 //! stop a run at every call.
+
+mod registration;
+mod rotation;
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +18,9 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use registration::{Certificate, NewSecret, NotAdded, Registered, Registration};
+pub use rotation::{Rotated, Version, Versions};
 
 /// The world failed: storage, queue, mail or secrets, not Microsoft and not the caller.
 #[derive(Debug, thiserror::Error)]
@@ -304,8 +310,40 @@ pub trait Graph {
     async fn count(&self, who: &Connection, kind: Kind, budget: Duration) -> Result<u64, Failure>;
     /// What the mailboxes of at most [`MOST_MAILBOXES`] users are for (rule 5.2).
     async fn mailboxes(&self, who: &Connection, users: &[ObjectId], budget: Duration) -> Result<Mailboxes, Failure>;
+    /// The application's registration (rule 6.5). `None` where the token's roles do not allow reading it, so that nothing
+    /// was asked, or where the application is registered in another directory.
+    async fn registration(&self, who: &Connection, budget: Duration) -> Result<Option<Registration>, Failure>;
+    /// Add a client secret to the application (rule 7.3). Where the outcome is unclear it may have been added: it is then
+    /// found by its name.
+    async fn add_secret(
+        &self,
+        who: &Connection,
+        name: &str,
+        ends: Timestamp,
+        budget: Duration,
+    ) -> Result<NewSecret, NotAdded>;
+    /// Remove a client secret from the application; removing nothing is fine.
+    async fn remove_secret(&self, who: &Connection, key_id: &str, budget: Duration) -> Result<(), Failure>;
+    /// Read key and certificate (PEM), and see that they belong together. Asks nobody.
+    fn certificate(&self, pem: &SecretString) -> Result<Certificate, Failure>;
     /// Forget the cached token of this connection.
     fn forget(&self, who: &Connection);
+}
+
+/// The identity of the cloud account as a client assertion: the credential that nobody has to keep (rule 1.3).
+pub trait Identity {
+    /// An identity token (JWT, RS256) for `audience`; may come from a cache while most of its life is left.
+    async fn token(&self, audience: &str) -> Result<SecretString, Fault>;
+}
+
+/// Where a tenant's secret is kept (rule 1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// A secret of its own in Secrets Manager.
+    SecretsManager,
+    /// In the control table, sealed with a KMS key and the tenant as its context.
+    Kms,
 }
 
 /// The credentials of tenants.
@@ -318,6 +356,13 @@ pub trait Secrets {
     async fn put_secret(&self, tenant: &TenantId, secret: &SecretString) -> Result<(), Fault>;
     /// Remove it for good; removing nothing is fine.
     async fn delete_secret(&self, tenant: &TenantId) -> Result<(), Fault>;
+    /// Keep it in `place` from now on, as it is; at no moment is it in neither. Whether there is one.
+    async fn move_secret(&self, tenant: &TenantId, place: Place) -> Result<bool, Fault>;
+    /// Have it renewed by itself from now on (rule 7.3), without renewing it now; where it was kept elsewhere it moves to
+    /// Secrets Manager. Whether there is one.
+    async fn start_rotation(&self, tenant: &TenantId) -> Result<bool, Fault>;
+    /// Renew it no longer by itself; stopping what was not started is fine.
+    async fn stop_rotation(&self, tenant: &TenantId) -> Result<(), Fault>;
 }
 
 /// Which queue.

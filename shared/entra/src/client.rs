@@ -6,8 +6,10 @@ use std::{
 };
 
 use directory::{Code, Failure, GroupTold, Kind, Microsoft, ObjectId, UserTold};
-use engine::ports::{Connection, Graph, GraphPage, Mailboxes, NoPage};
+use engine::ports::{Certificate, Connection, Graph, GraphPage, Mailboxes, NewSecret, NoPage, NotAdded, Registration};
+use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::{
@@ -275,6 +277,22 @@ impl Graph for Client {
                 return Ok(Mailboxes { stopped: true, ..told });
             }
         }
+    }
+
+    async fn registration(&self, _: &Connection, _: Duration) -> Result<Option<Registration>, Failure> {
+        Ok(None)
+    }
+
+    async fn add_secret(&self, _: &Connection, _: &str, _: Timestamp, _: Duration) -> Result<NewSecret, NotAdded> {
+        Err(Failure::unexpected("unknown").into())
+    }
+
+    async fn remove_secret(&self, _: &Connection, _: &str, _: Duration) -> Result<(), Failure> {
+        Err(Failure::unexpected("unknown"))
+    }
+
+    fn certificate(&self, _: &SecretString) -> Result<Certificate, Failure> {
+        Err(Failure::unexpected("unknown"))
     }
 
     fn forget(&self, who: &Connection) {

@@ -13,7 +13,7 @@ use aws_sdk_secretsmanager::{
     operation::get_secret_value::GetSecretValueError,
 };
 use directory::TenantId;
-use engine::ports::{Fault, Secrets};
+use engine::ports::{Fault, Place, Secrets};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -120,6 +120,17 @@ impl Secrets for SecretStore {
             Err(err) if err.code() == Some(NOT_FOUND) => Ok(()),
             Err(err) => Err(fault(format!("cannot delete secret {name}"), &err)),
         }
+    }
+    async fn move_secret(&self, _: &TenantId, _: Place) -> Result<bool, Fault> {
+        Err(Fault::permanent("secrets cannot be moved"))
+    }
+
+    async fn start_rotation(&self, _: &TenantId) -> Result<bool, Fault> {
+        Err(Fault::permanent("secrets cannot be renewed by themselves"))
+    }
+
+    async fn stop_rotation(&self, _: &TenantId) -> Result<(), Fault> {
+        Ok(())
     }
 }
 

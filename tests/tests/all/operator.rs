@@ -12,12 +12,13 @@ use admin::Parts;
 use directory::{Code, Failure, Kind, ObjectId};
 use engine::{
     keys,
-    ports::{Connection, Graph, GraphPage, Mailboxes, NoPage},
+    ports::{Certificate, Connection, Graph, GraphPage, Mailboxes, NewSecret, NoPage, NotAdded, Registration},
     records::{Schedule, read},
 };
+use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use platform::Environment;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tests::{integrity, turnstile::drive, world::World};
 
@@ -59,6 +60,28 @@ impl Graph for Gate<'_> {
 
     async fn mailboxes(&self, who: &Connection, users: &[ObjectId], budget: Duration) -> Result<Mailboxes, Failure> {
         self.0.entra.mailboxes(who, users, budget).await
+    }
+
+    async fn registration(&self, who: &Connection, budget: Duration) -> Result<Option<Registration>, Failure> {
+        self.0.entra.registration(who, budget).await
+    }
+
+    async fn add_secret(
+        &self,
+        who: &Connection,
+        name: &str,
+        ends: Timestamp,
+        budget: Duration,
+    ) -> Result<NewSecret, NotAdded> {
+        self.0.entra.add_secret(who, name, ends, budget).await
+    }
+
+    async fn remove_secret(&self, who: &Connection, key_id: &str, budget: Duration) -> Result<(), Failure> {
+        self.0.entra.remove_secret(who, key_id, budget).await
+    }
+
+    fn certificate(&self, pem: &SecretString) -> Result<Certificate, Failure> {
+        self.0.entra.certificate(pem)
     }
 
     fn forget(&self, _: &Connection) {}
