@@ -6,7 +6,9 @@ use std::{
 };
 
 use directory::{Code, Failure, GroupTold, Kind, Microsoft, ObjectId, UserTold};
-use engine::ports::{Certificate, Connection, Graph, GraphPage, Mailboxes, NewSecret, NoPage, NotAdded, Registration};
+use engine::ports::{
+    Certificate, Connection, Graph, GraphPage, Identity, Mailboxes, NewSecret, NoPage, NotAdded, Registration,
+};
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
@@ -14,9 +16,12 @@ use uuid::Uuid;
 
 use crate::{
     ask::Ask,
+    audiences::Audiences,
     batch::{self, Part},
+    certificate,
     clouds::{Clouds, Place},
     endpoint::BadEndpoint,
+    federation::{self, Federation, NoIdentity},
     graph_errors,
     http::{Http, exchange},
     page::{self, Misread},
@@ -29,8 +34,9 @@ use crate::{
 
 /// Microsoft Graph and its sign-in, for any number of tenants.
 #[derive(Debug)]
-pub struct Client {
+pub struct Client<I = NoIdentity> {
     clouds: Clouds,
+    federation: Federation<I>,
     http: Http,
     tokens: Tokens,
     first_pause: Duration,
@@ -46,15 +52,16 @@ pub enum NotBuilt {
     Http(#[from] reqwest::Error),
 }
 
-impl Client {
+impl<I: Identity> Client<I> {
     /// Graph at Microsoft's own hosts, or at the ones given: base URLs without `/v1.0` and without a tenant. An empty
-    /// text is none.
+    /// text is none. `identity` is who we are for directories that federate with us, and `audiences` for whom it says so.
     ///
     /// # Errors
     /// An endpoint that is no base URL, or plain `http` to somewhere else than loopback.
-    pub fn new(graph: Option<&str>, login: Option<&str>) -> Result<Self, NotBuilt> {
+    pub fn new(graph: Option<&str>, login: Option<&str>, identity: I, audiences: Audiences) -> Result<Self, NotBuilt> {
         Ok(Self {
             clouds: Clouds::new(graph, login)?,
+            federation: Federation { identity, audiences },
             http: Http::new()?,
             tokens: Tokens::default(),
             first_pause: Duration::from_millis(500),
@@ -76,9 +83,24 @@ impl Client {
         if let Some(token) = held.as_ref().filter(|token| token.is_fresh()) {
             return Ok(Arc::clone(token));
         }
-        let token = Arc::new(sign_in(&self.http, place, who, patience).await?);
+        let token = Arc::new(sign_in(&self.http, place, &self.federation, who, patience).await?);
         *held = Some(Arc::clone(&token));
         Ok(token)
+    }
+
+    /// A token, although the directory may not yet know everywhere what it was told about us. Somebody waits for it, which
+    /// is why a scheduled run does not ask like this.
+    async fn spread_token(&self, who: &Connection, place: &Place, budget: Duration) -> Result<Arc<Token>, Failure> {
+        let mut patience = Patience::within(budget, self.first_pause);
+        let mut spread_in = self.first_pause * SPREADING;
+        loop {
+            match self.token(who, place, patience.remaining()).await {
+                Err(failure) if federation::may_spread(&failure) && patience.wait(Some(spread_in)).await => {
+                    spread_in *= 2;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Drop a token that Graph refuses, unless another one has taken its place.
@@ -175,6 +197,10 @@ impl Client {
 /// pauses here are 5, 10, 20 and 40 seconds, as far as the budget goes.
 const REPLICATION: u32 = 10;
 
+/// Entra makes a federated credential known everywhere within some minutes: the pauses are 10, 20, 40 and 80 seconds, as
+/// far as the budget goes.
+const SPREADING: u32 = 20;
+
 /// What a failure is where there are no links.
 fn failure(no_page: NoPage) -> Failure {
     match no_page {
@@ -194,7 +220,7 @@ const PAGE: &[(&str, &str)] = &[("accept", "application/json"), ("x-ms-throttle-
 const ONE: &[(&str, &str)] = &[("accept", "application/json")];
 const COUNT: &[(&str, &str)] = &[("accept", "text/plain"), ("consistencylevel", "eventual")];
 
-impl Graph for Client {
+impl<I: Identity> Graph for Client<I> {
     async fn page(
         &self,
         who: &Connection,
@@ -226,6 +252,7 @@ impl Graph for Client {
         self.forget(who);
         let place = self.clouds.place(who.cloud);
         let mut patience = Patience::within(budget, self.first_pause);
+        self.spread_token(who, place, patience.remaining()).await?;
         for kind in Kind::ALL {
             let ask = Ask::new(place, &[collection(kind)], Some("$top=1&$select=id"), ONE);
             self.ask(who, ask, &mut patience, page::collection).await.map_err(failure)?;
@@ -291,8 +318,8 @@ impl Graph for Client {
         Err(Failure::unexpected("unknown"))
     }
 
-    fn certificate(&self, _: &SecretString) -> Result<Certificate, Failure> {
-        Err(Failure::unexpected("unknown"))
+    fn certificate(&self, pem: &SecretString) -> Result<Certificate, Failure> {
+        certificate::Certificate::read(pem).map(|certificate| certificate.facts()).map_err(|bad| bad.invalid())
     }
 
     fn forget(&self, who: &Connection) {

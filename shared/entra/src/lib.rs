@@ -3,11 +3,15 @@
 //! What is known of Microsoft is here and nowhere else: hosts, sign-in, pages, errors, and how long to wait.
 
 mod ask;
+mod assertion;
+mod audiences;
 mod batch;
+mod certificate;
 mod client;
 mod clouds;
 mod credential;
 mod endpoint;
+mod federation;
 mod graph_errors;
 mod http;
 mod page;
@@ -22,5 +26,7 @@ mod trouble;
 #[cfg(test)]
 mod samples;
 
+pub use audiences::{Audiences, BadAudiences};
 pub use client::{Client, NotBuilt};
 pub use endpoint::BadEndpoint;
+pub use federation::NoIdentity;

@@ -73,7 +73,8 @@ const CONSENT: &str = "add Microsoft Graph's application permission Directory.Re
     the consent link (or presses Grant admin consent in the Entra portal); an application that was only ever given Azure AD Graph, which Microsoft has \
     retired, must move to Microsoft Graph: Directory.Read.All, application permission";
 
-fn connect(cause: &str) -> String {
+/// The sentence of every refused credential, and its precise cause.
+pub(crate) fn connect(cause: &str) -> String {
     format!("Failed to connect. Please check your Azure (Entra ID) Credential: {cause}")
 }
 

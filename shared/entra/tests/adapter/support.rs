@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use directory::{Cloud, Code, CredentialKind, Failure, Kind, Observed};
 use engine::ports::{Connection, Graph, GraphPage, Meter, Next, NoPage};
-use entra::Client;
+use entra::{Audiences, Client, NoIdentity};
 use graph_standin::{About, CONTOSO, Demo, Rule, Standin, demo};
 
 /// Long enough for every retry of a test, whose pauses are short.
@@ -57,7 +57,9 @@ impl Stage {
 }
 
 pub(crate) fn client(graph: &str, login: &str) -> Client {
-    Client::new(Some(graph), Some(login)).unwrap().with_first_pause(Duration::from_millis(1))
+    Client::new(Some(graph), Some(login), NoIdentity, Audiences::default())
+        .unwrap()
+        .with_first_pause(Duration::from_millis(1))
 }
 
 pub(crate) fn contoso() -> Connection {
