@@ -18,7 +18,7 @@ use crate::{
     ask::Ask,
     audiences::Audiences,
     batch::{self, Part},
-    certificate,
+    certificate::{BadCertificate, Certificate as Pair},
     clouds::{Clouds, Place},
     endpoint::BadEndpoint,
     federation::{self, Federation, NoIdentity},
@@ -319,7 +319,7 @@ impl<I: Identity> Graph for Client<I> {
     }
 
     fn certificate(&self, pem: &SecretString) -> Result<Certificate, Failure> {
-        certificate::Certificate::read(pem).map(|certificate| certificate.facts()).map_err(|bad| bad.invalid())
+        Pair::read(pem).map(|pair| pair.facts()).map_err(BadCertificate::invalid)
     }
 
     fn forget(&self, who: &Connection) {

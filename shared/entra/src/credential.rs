@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{
     assertion,
-    certificate::Certificate,
+    certificate::{BadCertificate, Certificate},
     federation::{self, Federation},
     sentences::connect,
 };
@@ -39,7 +39,7 @@ pub(crate) async fn proof<'a, I: Identity>(
         CredentialKind::Certificate => Certificate::read(&who.secret)
             .and_then(|certificate| assertion::sign(&certificate, &who.application_id, url))
             .map(Proof::Signed)
-            .map_err(|bad| bad.refused()),
+            .map_err(BadCertificate::refused),
         CredentialKind::Federated => federation.token(who, time).await.map(Proof::Issued),
     }
 }
