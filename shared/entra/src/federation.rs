@@ -1,7 +1,7 @@
 //! Signing in with the identity of the cloud account, which nobody has to keep (rule 1.3; the page "Workload identity
 //! federation").
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use directory::{Code, Failure};
@@ -12,7 +12,11 @@ use serde_json::Value;
 
 use crate::{
     audiences::Audiences,
+    client::Client,
+    clouds::Place,
+    patience::Patience,
     sentences::{self, Service, connect},
+    token::Token,
 };
 
 /// Who we are, and for whom we say so.
@@ -115,8 +119,41 @@ pub(crate) fn explain(failure: &mut Failure, token: &SecretString) {
     }
 }
 
+impl<I: Identity> Client<I> {
+    /// A token, although the directory may not yet know everywhere what it was told about us. Somebody waits for it, which
+    /// is why a scheduled run does not ask like this.
+    pub(crate) async fn spread_token(
+        &self,
+        who: &Connection,
+        place: &Place,
+        budget: Duration,
+    ) -> Result<Arc<Token>, Failure> {
+        let mut patience = Patience::within(budget, self.first_pause);
+        let mut spread_in = self.first_pause * SPREADING;
+        let mut mismatch = None;
+        loop {
+            match self.token(who, place, patience.remaining()).await {
+                Err(failure) if may_spread(&failure) => {
+                    if !patience.wait(Some(spread_in)).await {
+                        return Err(failure);
+                    }
+                    spread_in *= 2;
+                    mismatch = Some(failure);
+                }
+                // That the time ran out says less than what came before.
+                Err(failure) if failure.code.passes() => return Err(mismatch.unwrap_or(failure)),
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+/// Entra makes a federated credential known everywhere within some minutes: the pauses are 10, 20, 40 and 80 seconds, as
+/// far as the budget goes.
+const SPREADING: u32 = 20;
+
 /// A federated credential that was just added is not known everywhere for some minutes.
-pub(crate) fn may_spread(failure: &Failure) -> bool {
+fn may_spread(failure: &Failure) -> bool {
     let said = failure.microsoft.as_ref().and_then(|microsoft| microsoft.code.as_deref());
     let mismatch = ["AADSTS70021", "AADSTS700211", "AADSTS700212", "AADSTS700213", "AADSTS70025"];
     failure.code == Code::CredentialFederationMismatch && said.is_some_and(|said| mismatch.contains(&said))
