@@ -104,8 +104,12 @@ async fn keys_are_read_once_and_again_for_a_new_one() {
     assert_eq!(aws.count(About::Identity), 2, "the discovery document, and the keys");
     aws.reset();
     assert_eq!(reader.assert(&token(&aws, EXCHANGE).await).await, None, "the role and the key stay");
+    let port = aws.identity_endpoint().split([':', '/']).nth(4).unwrap().parse().unwrap();
     drop(aws);
     assert_eq!(reader.assert(&good).await, None, "what is known stays known for a while");
+    let aws = Standin::start_at(port, demo()).unwrap().with_role("arn:aws:iam::1:role/ours");
+    assert_eq!(reader.assert(&token(&aws, EXCHANGE).await).await, None, "another key is looked for");
+    assert_eq!(reader.assert(&good).await, Some(50_013), "the key is gone");
 
     let gone = trust("http://127.0.0.1:1/identity".to_owned(), ROLE);
     let reader = Reader::contoso().await;
