@@ -45,7 +45,7 @@ impl<I: Identity> Client<I> {
                 tracing::debug!(tenant = %who.tenant, request_id, microsoft = said(&failure), "the registration is not read");
                 Ok(None)
             }
-            outcome => outcome.map(Some),
+            outcome => outcome.map(|(_, registration)| Some(registration)),
         }
     }
 
@@ -60,7 +60,8 @@ impl<I: Identity> Client<I> {
         let mut patience = Patience::within(budget, self.first_pause);
         let ends = ends.round(Unit::Second).unwrap_or(ends);
         let body = json!({ "passwordCredential": { "displayName": name, "endDateTime": ends.to_string() } });
-        let ask = Ask { once: true, ..self.application(who, &["addPassword"], None).post(&body) };
+        let object_id = self.object_id(who, &mut patience).await?;
+        let ask = Ask { once: true, ..self.changing(who, &object_id, "addPassword").post(&body) };
         let added = self.ask(who, ask, &mut patience, added).await.map_err(failure);
         added.map_err(|failure| match said(&failure).to_ascii_lowercase().as_str() {
             "credentialinvalidlifetimeasperapppolicy" => NotAdded::TooLong(sentences::secret_too_long(failure)),
@@ -77,11 +78,12 @@ impl<I: Identity> Client<I> {
         budget: Duration,
     ) -> Result<(), Failure> {
         let mut patience = Patience::within(budget, self.first_pause);
-        let ask = self.application(who, &["removePassword"], None).post(&json!({ "keyId": key_id }));
+        let object_id = self.object_id(who, &mut patience).await?;
+        let ask = self.changing(who, &object_id, "removePassword").post(&json!({ "keyId": key_id }));
         let removed = self.ask(who, ask, &mut patience, |_| Ok(())).await.map_err(failure);
         let Err(failure) = removed else { return Ok(()) };
         if ["Request_BadRequest", NOT_HERE].iter().any(|code| said(&failure).eq_ignore_ascii_case(code)) {
-            let registered = self.registered(who, &mut patience).await;
+            let registered = self.registered(who, &mut patience).await.map(|(_, registration)| registration);
             let is_it = |secret: &Registered| secret.key_id.eq_ignore_ascii_case(key_id);
             if registered.is_ok_and(|registration| !registration.secrets.iter().any(is_it)) {
                 return Ok(());
@@ -90,16 +92,20 @@ impl<I: Identity> Client<I> {
         Err(not_changed(failure, who))
     }
 
-    async fn registered(&self, who: &Connection, patience: &mut Patience) -> Result<Registration, Failure> {
-        let ask = Ask { may_lack: true, ..self.application(who, &[], Some(SELECT)) };
-        self.ask(who, ask, patience, registration).await.map_err(failure)
+    /// The registration and its object id, which is not the client id.
+    async fn registered(&self, who: &Connection, patience: &mut Patience) -> Result<(String, Registration), Failure> {
+        let application = format!("applications(appId='{}')", who.application_id.replace('\'', "''"));
+        let ask = Ask::new(self.clouds.place(who.cloud), &[&application], Some(SELECT), ONE);
+        self.ask(who, Ask { may_lack: true, ..ask }, patience, registration).await.map_err(failure)
     }
 
-    /// A request about the application by its client id.
-    fn application(&self, who: &Connection, action: &[&str], query: Option<&str>) -> Ask<'static> {
-        let application = format!("applications(appId='{}')", who.application_id.replace('\'', "''"));
-        let path: Vec<&str> = [application.as_str()].into_iter().chain(action.iter().copied()).collect();
-        Ask::new(self.clouds.place(who.cloud), &path, query, ONE)
+    async fn object_id(&self, who: &Connection, patience: &mut Patience) -> Result<String, Failure> {
+        let registered = self.registered(who, patience).await;
+        registered.map(|(object_id, _)| object_id).map_err(|failure| not_changed(failure, who))
+    }
+
+    fn changing(&self, who: &Connection, object_id: &str, action: &str) -> Ask<'static> {
+        Ask::new(self.clouds.place(who.cloud), &["applications", object_id, action], None, ONE)
     }
 }
 
@@ -129,8 +135,7 @@ fn not_changed(failure: Failure, who: &Connection) -> Failure {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Application {
-    #[serde(rename = "appId")]
-    _client_id: String,
+    id: String,
     display_name: Option<String>,
     #[serde(default)]
     password_credentials: Vec<Credential>,
@@ -149,16 +154,17 @@ struct Credential {
     end_date_time: Option<Timestamp>,
 }
 
-fn registration(body: &[u8]) -> Result<Registration, Misread> {
+fn registration(body: &[u8]) -> Result<(String, Registration), Misread> {
     let application: Application = serde_json::from_slice(body).map_err(|_| Misread::NotJson)?;
-    let Application { _client_id, display_name, password_credentials, key_credentials } = application;
+    let Application { id, display_name, password_credentials, key_credentials } = application;
     let secret = |credential: Credential| registered(credential, |hint, _| hint);
     let certificate = |credential: Credential| registered(credential, |_, identifier| thumbprint(&identifier?));
-    Ok(Registration {
+    let registration = Registration {
         name: display_name.unwrap_or_default(),
         secrets: password_credentials.into_iter().map(secret).collect(),
         certificates: key_credentials.into_iter().map(certificate).collect(),
-    })
+    };
+    Ok((id, registration))
 }
 
 /// A credential without an end never ends.
@@ -224,7 +230,8 @@ mod tests {
             {"customKeyIdentifier": null, "displayName": "Password friendly name", "endDateTime": "2021-09-09T19:50:29.3086381Z",
              "hint": "[6g", "keyId": "F0B0B335-1D71-4883-8F98-567911BFDCA6", "secretText": null, "startDateTime": "2019-09-09T19:50:29.3086381Z"},
             {"keyId": "b", "displayName": null, "endDateTime": null}]}"#;
-        let read = registration(body.as_bytes()).unwrap();
+        let (object_id, read) = registration(body.as_bytes()).unwrap();
+        assert_eq!(object_id, "i");
         let [first, second] = read.secrets.as_slice() else { panic!("{read:?}") };
         assert_eq!((read.name.as_str(), first.key_id.as_str()), ("Sync", "f0b0b335-1d71-4883-8f98-567911bfdca6"));
         assert_eq!(
