@@ -50,6 +50,7 @@ impl Aws {
 
     /// The post.
     pub fn post(&self, environment: &Environment) -> Result<Post, BadVariable> {
-        Post::new(aws_sdk_ses::Client::new(&self.0), environment.mail_from()?).map_err(|_| wrong_sender())
+        let senders = environment.report_concurrency()?;
+        Post::new(aws_sdk_ses::Client::new(&self.0), environment.mail_from()?, senders).map_err(|_| wrong_sender())
     }
 }

@@ -1,6 +1,6 @@
-//! Mail through SES: a letter becomes MIME with a plain and an HTML part.
+//! Mail through SES, at its pace: a letter becomes MIME with a plain and an HTML part.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use aws_sdk_ses::{
     Client,
@@ -15,16 +15,20 @@ use lettre::message::{
     header::{HeaderName, HeaderValue},
 };
 
-use crate::fault::{RETRIES, fault, pause, turned_away};
+use crate::{
+    fault::{RETRIES, fault, pause, turned_away},
+    pace::Pace,
+};
 
 /// The first pause after SES turned a mail away: it counts mails by the second.
 const STEP: Duration = Duration::from_millis(250);
 
 /// SES.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Post {
     client: Client,
     from: Mailbox,
+    pace: Pace,
 }
 
 /// A sender that is not one.
@@ -33,12 +37,13 @@ pub struct Post {
 pub struct BadSender;
 
 impl Post {
-    /// Mail from this sender, whose address or domain is verified in SES.
+    /// Mail from this sender, whose address or domain is verified in SES, as one of so many environments that mail at
+    /// the same time.
     ///
     /// # Errors
     /// [`BadSender`] for what is not an address, with or without a name before it.
-    pub fn new(client: Client, from: &str) -> Result<Self, BadSender> {
-        Ok(Self { client, from: from.parse().map_err(|_| BadSender)? })
+    pub fn new(client: Client, from: &str, senders: NonZeroU32) -> Result<Self, BadSender> {
+        Ok(Self { client, from: from.parse().map_err(|_| BadSender)?, pace: Pace::of_one_of(senders) })
     }
 }
 
@@ -51,6 +56,7 @@ impl Mailer for Post {
         let call = self.client.send_raw_email().source(self.from.email.to_string()).raw_message(message);
         // The envelope is ours: no header of the letter can add to it.
         let call = call.destinations(letter.to.as_str());
+        self.pace.turn(&self.client).await?;
         let mut attempt = 0;
         loop {
             let once = Config::builder().retry_config(RetryConfig::disabled());
