@@ -50,7 +50,8 @@ impl Aws {
 
     /// The post.
     pub fn post(&self, environment: &Environment) -> Result<Post, BadVariable> {
-        let senders = environment.report_concurrency()?;
-        Post::new(aws_sdk_ses::Client::new(&self.0), environment.mail_from()?, senders).map_err(|_| wrong_sender())
+        let (from, set) = (environment.mail_from()?, environment.configuration_set()?);
+        let client = aws_sdk_ses::Client::new(&self.0);
+        Post::new(client, from, set, environment.report_concurrency()?).map_err(|_| wrong_sender())
     }
 }

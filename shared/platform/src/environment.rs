@@ -17,7 +17,7 @@ pub struct BadVariable {
     expected: &'static str,
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "STAGE",
     "CONTROL_TABLE",
     "DIRECTORY_TABLE",
@@ -29,6 +29,7 @@ const NAMES: [&str; 13] = [
     "TEST_CLOCK",
     "LEASE_GRACE_SECONDS",
     "MAIL_FROM",
+    "CONFIGURATION_SET",
     "REPORT_CONCURRENCY",
     "OPERATOR_MAIL",
 ];
@@ -106,6 +107,11 @@ impl Environment {
     /// Whom mails come from.
     pub fn mail_from(&self) -> Result<&str, BadVariable> {
         self.needed("MAIL_FROM", SENDER)
+    }
+
+    /// The configuration set of SES that tells which mails came back.
+    pub fn configuration_set(&self) -> Result<&str, BadVariable> {
+        self.needed("CONFIGURATION_SET", "the name of the configuration set of SES")
     }
 
     /// How many environments mail at the same time.

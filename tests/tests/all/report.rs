@@ -12,7 +12,8 @@ use jiff::{Timestamp, ToSpan as _, civil::Date};
 use serde_json::{Value, json};
 use tests::{
     entra::Trouble,
-    ports::Invocation,
+    ports::{Invocation, Post},
+    tables::Tables,
     turnstile::{Deed, Side, Switch, drive},
     world::World,
 };
@@ -29,6 +30,14 @@ fn words(mail::Rendered { subject, text, html }: mail::Rendered) -> Words {
 
 /// One invocation; nothing where it was killed.
 fn invoke(world: &World, request: &Request) -> Option<Result<Reported, Fault>> {
+    drive(invocation(world, async |reporter| reporter.report(request).await))
+}
+
+/// One invocation that does something.
+pub(crate) async fn invocation<T>(
+    world: &World,
+    work: impl AsyncFnOnce(&Reporter<'_, Tables, Post, Invocation>) -> T,
+) -> T {
     world.wait(1);
     world.store.fenced(false);
     let clock = Invocation::new(world.turnstile.clone(), world.now(), None);
@@ -42,15 +51,15 @@ fn invoke(world: &World, request: &Request) -> Option<Result<Reported, Fault>> {
         owner: &owner,
         operator: &operator,
     };
-    drive(reporter.report(request))
+    work(&reporter).await
 }
 
-fn ask(world: &World, request: &Request) -> Value {
+pub(crate) fn ask(world: &World, request: &Request) -> Value {
     invoke(world, request).unwrap().unwrap().answer
 }
 
 /// The subjects of what was mailed, the first first.
-fn mailed(world: &World) -> Vec<String> {
+pub(crate) fn mailed(world: &World) -> Vec<String> {
     world.post.take().into_iter().map(|letter| letter.subject).collect()
 }
 
@@ -65,7 +74,7 @@ fn told(world: &World, request: &Request) -> Vec<String> {
     subjects
 }
 
-fn of_day(world: &World, date: &str) -> Request {
+pub(crate) fn of_day(world: &World, date: &str) -> Request {
     Request { tenant: Some(world.tenant.clone()), date: Some(date.parse().unwrap()), ..Request::default() }
 }
 

@@ -9,13 +9,24 @@ use tokio::time::Instant;
 use crate::script::{Answer, Script};
 
 fn post(script: &Script) -> Post {
-    Post::new(aws_sdk_ses::Client::new(&script.config()), "Entra Sync <sync@mail.example>", NonZeroU32::new(5).unwrap())
-        .unwrap()
+    Post::new(
+        aws_sdk_ses::Client::new(&script.config()),
+        "Entra Sync <sync@mail.example>",
+        "set",
+        NonZeroU32::new(5).unwrap(),
+    )
+    .unwrap()
 }
 
 fn letter() -> Letter {
     let to = directory::Address::parse("tech@contoso.com").unwrap();
-    Letter { to, subject: "hello".into(), text: "hello".into(), html: "<p>hello</p>".into() }
+    Letter {
+        tenant: Some("contoso".parse().unwrap()),
+        to,
+        subject: "hello".into(),
+        text: "hello".into(),
+        html: "<p>hello</p>".into(),
+    }
 }
 
 /// What the account may: so many mails a second, and in 24 hours, of which so many are sent.
@@ -56,6 +67,9 @@ async fn the_answer_is_the_id_of_the_mail() {
     assert_eq!(script.asked().len(), 3, "SES turned the first away");
     let form = script.forms();
     assert!(form[1].contains("Destinations.member.1=tech%40contoso.com"), "{}", form[1]);
+    for part in ["ConfigurationSetName=set", "Tags.member.1.Name=tenant", "Tags.member.1.Value=contoso"] {
+        assert!(form[1].contains(part), "{part}: {}", form[1]);
+    }
     assert!(form[1].contains("Source=sync%40mail.example"), "{}", form[1]);
 }
 
