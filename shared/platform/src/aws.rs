@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
 
 use crate::{
-    Post, Queues, SecretStore, Tables,
+    Post, Queues, RoleIdentity, SecretStore, Tables,
     environment::{BadVariable, Environment, wrong_sender},
 };
 
@@ -40,6 +40,11 @@ impl Aws {
     /// The tenants' credentials.
     pub fn secrets(&self, environment: &Environment) -> Result<SecretStore, BadVariable> {
         Ok(SecretStore::new(aws_sdk_secretsmanager::Client::new(&self.0), environment.secret_prefix()?))
+    }
+
+    /// The identity that tenants with a federated credential trust. Asks AWS for nothing until a token is needed.
+    pub fn identity(&self, environment: &Environment) -> Result<RoleIdentity, BadVariable> {
+        Ok(RoleIdentity::new(&self.0, environment.identity_role_arn()?, environment.identity_endpoint()?))
     }
 
     /// Both queues.

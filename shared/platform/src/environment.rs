@@ -1,8 +1,13 @@
 //! The variables that the template sets. Each function needs some; what is missing is an error where it is needed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 use directory::Address;
+use engine::ports::Place;
 
 /// The variables of this process.
 #[derive(Debug, Clone, Default)]
@@ -17,7 +22,7 @@ pub struct BadVariable {
     expected: &'static str,
 }
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 18] = [
     "STAGE",
     "CONTROL_TABLE",
     "DIRECTORY_TABLE",
@@ -30,6 +35,12 @@ const NAMES: [&str; 12] = [
     "LEASE_GRACE_SECONDS",
     "MAIL_FROM",
     "OPERATOR_MAIL",
+    "IDENTITY_ROLE_ARN",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_AUDIENCES",
+    "SECRET_STORAGE",
+    "SEALING_KEY_ARN",
+    "ROTATE_FUNCTION_ARN",
 ];
 
 impl Environment {
@@ -114,6 +125,43 @@ impl Environment {
         Address::parse(text).map_err(|_| wrong("OPERATOR_MAIL", expected))
     }
 
+    /// The role whose identity tenants trust.
+    pub fn identity_role_arn(&self) -> Result<&str, BadVariable> {
+        self.needed("IDENTITY_ROLE_ARN", "the ARN of the role whose identity tenants trust")
+    }
+
+    /// Where identity tokens are minted instead of AWS STS: for local use.
+    pub fn identity_endpoint(&self) -> Result<Option<&str>, BadVariable> {
+        match self.optional("IDENTITY_ENDPOINT") {
+            Some(text) if !is_endpoint(text) => Err(wrong("IDENTITY_ENDPOINT", "https://…, or http:// on loopback")),
+            endpoint => Ok(endpoint),
+        }
+    }
+
+    /// The audience of identity tokens in each cloud; `entra` reads it.
+    pub fn identity_audiences(&self) -> Option<&str> {
+        self.optional("IDENTITY_AUDIENCES")
+    }
+
+    /// Where the secrets of new tenants go.
+    pub fn secret_storage(&self) -> Result<Place, BadVariable> {
+        match self.optional("SECRET_STORAGE") {
+            None | Some("secrets-manager") => Ok(Place::SecretsManager),
+            Some("kms") => Ok(Place::Kms),
+            Some(_) => Err(wrong("SECRET_STORAGE", "secrets-manager or kms")),
+        }
+    }
+
+    /// The key that secrets in the control table are sealed with.
+    pub fn sealing_key_arn(&self) -> Result<&str, BadVariable> {
+        self.needed("SEALING_KEY_ARN", "the ARN of the key that secrets are sealed with")
+    }
+
+    /// The function that renews secrets, where this function may switch that on.
+    pub fn rotate_function_arn(&self) -> Option<&str> {
+        self.optional("ROTATE_FUNCTION_ARN")
+    }
+
     fn optional(&self, name: &'static str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -128,6 +176,25 @@ const SENDER: &str = "the address that mails come from, with or without a name: 
 /// The sender is not one.
 pub(crate) fn wrong_sender() -> BadVariable {
     wrong("MAIL_FROM", SENDER)
+}
+
+/// `https`, or plain `http` on loopback, with nothing before the host.
+fn is_endpoint(text: &str) -> bool {
+    let (plain, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+        (Some(rest), _) => (false, rest),
+        (None, Some(rest)) => (true, rest),
+        (None, None) => return false,
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let loopback = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()),
+        None => host == "localhost" || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback()),
+    };
+    !host.is_empty() && !text.contains(['@', '?', '#', ' ']) && (loopback || !plain)
 }
 
 fn wrong(name: &'static str, expected: &'static str) -> BadVariable {
@@ -156,6 +223,8 @@ mod tests {
         assert_eq!(nothing.lease_grace().unwrap(), Duration::from_secs(30));
         assert!(!nothing.test_clock().unwrap());
         assert_eq!(nothing.graph_endpoint(), None);
+        assert_eq!(nothing.identity_endpoint().unwrap(), None);
+        assert_eq!(nothing.secret_storage().unwrap(), Place::SecretsManager);
         assert_eq!(with("GRAPH_ENDPOINT", "").graph_endpoint(), None);
     }
 
@@ -168,6 +237,21 @@ mod tests {
         assert_eq!(with("LEASE_GRACE_SECONDS", "0").lease_grace().unwrap(), Duration::ZERO, "as the template allows");
         assert!(with("TEST_CLOCK", "yes").test_clock().is_err());
         assert!(with("TEST_CLOCK", "on").test_clock().unwrap());
+        assert!(with("SECRET_STORAGE", "s3").secret_storage().is_err());
+        assert_eq!(with("SECRET_STORAGE", "kms").secret_storage().unwrap(), Place::Kms);
         assert!(!with("OPERATOR_MAIL", "ann@").operator_mail().unwrap_err().to_string().contains("ann"));
+    }
+
+    #[test]
+    fn s9_identity_is_asked_for_over_https_or_on_this_machine() {
+        for fine in ["https://sts.example", "http://127.0.0.1:4567/identity", "http://localhost", "http://[::1]:1/"] {
+            assert_eq!(with("IDENTITY_ENDPOINT", fine).identity_endpoint().unwrap(), Some(fine));
+        }
+        for wrong in
+            ["http://sts.example", "sts.example", "https://", "http://127.0.0.1@evil.example/", "ftp://localhost"]
+        {
+            assert!(with("IDENTITY_ENDPOINT", wrong).identity_endpoint().is_err(), "{wrong}");
+        }
+        assert!(with("IDENTITY_ENDPOINT", "http://localhost.evil.example:80").identity_endpoint().is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! AWS: where the ports of `engine` are served. Only this crate knows DynamoDB, Secrets Manager, SQS and SES.
+//! AWS: where the ports of `engine` are served. Only this crate knows DynamoDB, KMS, Secrets Manager, SES, SQS and STS.
 
 mod aws;
 mod clock;
@@ -7,6 +7,7 @@ mod environment;
 pub mod event;
 mod expression;
 mod fault;
+mod identity;
 pub mod log;
 pub mod metrics;
 mod post;
@@ -18,6 +19,7 @@ pub use aws::Aws;
 pub use clock::{InvocationClock, clock};
 pub use environment::{BadVariable, Environment};
 pub use fault::chain;
+pub use identity::RoleIdentity;
 pub use post::{BadSender, Post};
 pub use queues::Queues;
 pub use secrets::SecretStore;

@@ -49,6 +49,8 @@ struct State {
     answers: VecDeque<Answer>,
     asked: Vec<(String, Value)>,
     forms: Vec<String>,
+    urls: Vec<String>,
+    signers: Vec<String>,
     pauses: Vec<Duration>,
 }
 
@@ -65,6 +67,13 @@ impl Script {
         config("http://script.invalid", http, SharedAsyncSleep::new(self.clone()))
     }
 
+    /// The same, but each service at its own address in the region.
+    pub(crate) fn regional(&self) -> SdkConfig {
+        let mut builder = self.config().into_builder();
+        builder.set_endpoint_url(None);
+        builder.build()
+    }
+
     /// The operations asked for, each with its body where that is JSON.
     pub(crate) fn asked(&self) -> Vec<(String, Value)> {
         self.0.lock().unwrap().asked.clone()
@@ -73,6 +82,16 @@ impl Script {
     /// The bodies as they were sent, for the protocols that are not JSON.
     pub(crate) fn forms(&self) -> Vec<String> {
         self.0.lock().unwrap().forms.clone()
+    }
+
+    /// Where each was sent.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.0.lock().unwrap().urls.clone()
+    }
+
+    /// Whose access key signed each.
+    pub(crate) fn signers(&self) -> Vec<String> {
+        self.0.lock().unwrap().signers.clone()
     }
 
     /// The names of the operations asked for.
@@ -95,6 +114,10 @@ impl HttpConnector for Script {
         let body = serde_json::from_slice(bytes).unwrap_or_default();
         state.forms.push(String::from_utf8_lossy(bytes).into_owned());
         state.asked.push((operation, body));
+        state.urls.push(request.uri().to_owned());
+        let signature = request.headers().get("authorization").unwrap_or_default();
+        let signer = signature.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
+        state.signers.push(signer.unwrap_or_default().to_owned());
         let last = state.answers.len() == 1;
         let answer = if last { state.answers.front().cloned() } else { state.answers.pop_front() };
         HttpConnectorFuture::ready(match answer {
