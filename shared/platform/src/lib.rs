@@ -1,6 +1,7 @@
 //! AWS: where the ports of `engine` are served. Only this crate knows DynamoDB, KMS, Secrets Manager, SES, SQS and STS.
 
 mod aws;
+mod body;
 mod clock;
 mod commit;
 mod environment;
@@ -9,18 +10,23 @@ mod expression;
 mod fault;
 mod identity;
 pub mod log;
+mod manager;
 pub mod metrics;
 mod post;
 mod queues;
+mod sealed;
 mod secrets;
 mod table;
+mod versions;
 
 pub use aws::Aws;
 pub use clock::{InvocationClock, clock};
 pub use environment::{BadVariable, Environment};
 pub use fault::chain;
 pub use identity::RoleIdentity;
+pub use manager::SecretsManager;
 pub use post::{BadSender, Post};
 pub use queues::Queues;
+pub use sealed::SealedSecrets;
 pub use secrets::SecretStore;
 pub use table::Tables;

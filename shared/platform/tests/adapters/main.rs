@@ -3,8 +3,10 @@
 
 mod faults;
 mod identity;
+mod places;
 mod post;
 mod queues;
 mod script;
 mod secrets;
 mod tables;
+mod versions;

@@ -41,12 +41,16 @@ pub(crate) fn error(code: &str) -> Answer {
 }
 
 /// What happens when the script is at its end: the last answer is given again.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Script(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+/// Answers an operation and its body.
+type Responder = Box<dyn FnMut(&str, &Value) -> Answer + Send>;
+
+#[derive(Default)]
 struct State {
     answers: VecDeque<Answer>,
+    responder: Option<Responder>,
     asked: Vec<(String, Value)>,
     forms: Vec<String>,
     urls: Vec<String>,
@@ -58,6 +62,11 @@ impl Script {
     pub(crate) fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
         let answers = answers.into_iter().collect();
         Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
+    }
+
+    /// Answers that depend on what is asked.
+    pub(crate) fn by(responder: impl FnMut(&str, &Value) -> Answer + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(State { responder: Some(Box::new(responder)), ..State::default() })))
     }
 
     /// The configuration of a client that talks to this script.
@@ -105,6 +114,12 @@ impl Script {
     }
 }
 
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Script")
+    }
+}
+
 impl HttpConnector for Script {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let mut state = self.0.lock().unwrap();
@@ -119,7 +134,12 @@ impl HttpConnector for Script {
         let signer = signature.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
         state.signers.push(signer.unwrap_or_default().to_owned());
         let last = state.answers.len() == 1;
-        let answer = if last { state.answers.front().cloned() } else { state.answers.pop_front() };
+        let asked = state.asked.last().cloned();
+        let answer = match (state.responder.as_mut(), asked) {
+            (Some(responder), Some((operation, body))) => Some(responder(&operation, &body)),
+            _ if last => state.answers.front().cloned(),
+            _ => state.answers.pop_front(),
+        };
         HttpConnectorFuture::ready(match answer {
             Some(Answer::Http(status, body)) => {
                 Ok(HttpResponse::new(StatusCode::try_from(status).unwrap(), body.into()))
