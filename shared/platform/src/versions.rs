@@ -2,7 +2,7 @@
 
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use engine::ports::{Fault, Rotated, Version, Versions};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     SecretsManager, body,
@@ -44,10 +44,11 @@ impl Versions for SecretsManager {
     async fn version(&self, of: &Rotated, version: &str) -> Result<Option<Version>, Fault> {
         let name = &of.name;
         let text = match self.client.get_secret_value().secret_id(name).version_id(version).send().await {
-            Ok(output) => output.secret_string.unwrap_or_default().into(),
-            Err(err) if err.code() == Some(NOT_FOUND) => return Ok(None),
+            Ok(output) => output.secret_string,
+            Err(err) if err.code() == Some(NOT_FOUND) => None,
             Err(err) => return Err(fault(format!("cannot read version {version} of secret {name}"), &err)),
         };
+        let Some(text) = text.map(SecretString::from) else { return Ok(None) };
         let wrong = || format!("version {version} of secret {name} does not hold JSON with the text \"ad_key\"");
         body::read(&text).map(Some).ok_or_else(|| Fault::permanent(wrong()))
     }
