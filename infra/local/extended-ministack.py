@@ -1,6 +1,7 @@
 """Local AWS with what ministack lacks and the template relies on.
 
-- The encryption context of a call to KMS as condition keys, so that the template's own policies hold here too.
+- Condition keys, so that the template's own policies hold here too: the encryption context of a call to KMS, and what an
+  identity token is asked for.
 - Rotation in Secrets Manager: RotateSecret invokes the function step by step, CancelRotateSecret stops it, a version is
   empty until it is put, and is not put twice with different content.
 """
@@ -10,6 +11,7 @@ import json
 import threading
 import time
 import uuid
+from urllib.parse import parse_qs
 
 from ministack.app import main
 from ministack.core import iam_actions
@@ -25,14 +27,28 @@ get_value, put_value, handle = secretsmanager._get_secret_value, secretsmanager.
 
 def condition_keys(service, action, body, params):
     keys = tags_of_request(service, action, body, params)
-    if service != "kms":
-        return keys
+    if service == "kms":
+        return {**keys, **encryption_context(body)}
+    if action == "sts:GetWebIdentityToken":
+        return {**keys, **identity_token(body)}
+    return keys
+
+
+def encryption_context(body):
     try:
         context = json.loads(body or b"{}").get("EncryptionContext") or {}
     except ValueError:
         context = {}
     named = {f"kms:EncryptionContext:{name}": value for name, value in context.items()}
-    return {**keys, **named, "kms:EncryptionContextKeys": list(context)}
+    return {**named, "kms:EncryptionContextKeys": list(context)}
+
+
+def identity_token(body):
+    form = {name: values[0] for name, values in parse_qs((body or b"").decode()).items()}
+    audiences = [value for name, value in form.items() if name.startswith("Audience.member.")]
+    duration = form.get("DurationSeconds", "300")
+    keys = {"sts:DurationSeconds": duration, "sts:SigningAlgorithm": form.get("SigningAlgorithm")}
+    return {**keys, **({"sts:IdentityTokenAudience": audiences} if audiences else {})}
 
 
 def invoke(function, event):
