@@ -1,13 +1,10 @@
 //! The variables that the template sets. Each function needs some; what is missing is an error where it is needed.
 
-use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, Ipv6Addr},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use directory::Address;
 use engine::ports::Place;
+use url::{Host, Url};
 
 /// The variables of this process.
 #[derive(Debug, Clone, Default)]
@@ -178,23 +175,18 @@ pub(crate) fn wrong_sender() -> BadVariable {
     wrong("MAIL_FROM", SENDER)
 }
 
-/// `https`, or plain `http` on loopback, with nothing before the host.
+/// A base URL: `https`, or plain `http` on loopback.
 fn is_endpoint(text: &str) -> bool {
-    let (plain, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
-        (Some(rest), _) => (false, rest),
-        (None, Some(rest)) => (true, rest),
-        (None, None) => return false,
+    let Ok(url) = Url::parse(text) else { return false };
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    let loopback = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()),
-        None => host == "localhost" || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback()),
-    };
-    !host.is_empty() && !text.contains(['@', '?', '#', ' ']) && (loopback || !plain)
+    let bare =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    bare && (url.scheme() == "https" || url.scheme() == "http" && loopback)
 }
 
 fn wrong(name: &'static str, expected: &'static str) -> BadVariable {

@@ -60,8 +60,8 @@ impl SealedSecrets {
         let call = self.client.generate_data_key().key_id(&self.key).key_spec(DataKeySpec::Aes256);
         let call = call.set_encryption_context(Some(context.clone().into_iter().collect()));
         let output = call.send().await.map_err(|err| fault(&what, &err))?;
-        let sealed_key = output.ciphertext_blob.ok_or_else(|| Fault::passing(&what).because("KMS sent no key"))?;
         let key = plain(output.plaintext)?;
+        let sealed_key = output.ciphertext_blob.ok_or_else(|| Fault::passing(&what).because("KMS sent no key"))?;
         let sealed = Sealed::seal(sealed_key.into_inner(), &key, &context, body).ok_or(Fault::permanent(&what))?;
         self.change(tenant, Change::Put(sealed.item())).await
     }
@@ -125,17 +125,20 @@ struct Sealed {
 
 impl Sealed {
     fn seal(key: Vec<u8>, plain: &[u8], context: &Context, body: &SecretString) -> Option<Self> {
-        let mut sealed = body.expose_secret().as_bytes().to_vec();
-        let nonce = RandomizedNonceKey::new(&AES_256_GCM, plain).ok()?;
-        let nonce = nonce.seal_in_place_append_tag(bound_to(context), &mut sealed).ok()?;
+        // Room for the tag, so that no copy of the secret stays behind where the bytes were.
+        let body = body.expose_secret().as_bytes();
+        let mut sealed = Vec::with_capacity(body.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(body);
+        let cipher = RandomizedNonceKey::new(&AES_256_GCM, plain).ok()?;
+        let nonce = cipher.seal_in_place_append_tag(bound_to(context), &mut sealed).ok()?;
         Some(Self { key, nonce: nonce.as_ref().to_vec(), sealed })
     }
 
     fn open(&self, plain: &[u8], context: &Context) -> Option<SecretString> {
         let mut body = Zeroizing::new(self.sealed.clone());
-        let key = RandomizedNonceKey::new(&AES_256_GCM, plain).ok()?;
+        let cipher = RandomizedNonceKey::new(&AES_256_GCM, plain).ok()?;
         let nonce = Nonce::try_assume_unique_for_key(&self.nonce).ok()?;
-        let body = key.open_in_place(nonce, bound_to(context), &mut body).ok()?;
+        let body = cipher.open_in_place(nonce, bound_to(context), &mut body).ok()?;
         std::str::from_utf8(body).ok().map(SecretString::from)
     }
 
