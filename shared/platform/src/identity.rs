@@ -99,7 +99,10 @@ fn explained(fault: Fault, code: Option<&str>) -> Fault {
         Some("AccessDenied" | "AccessDeniedException") => "AWS denies it",
         _ => return fault,
     };
-    Fault { what: format!("{}: {why}; run `make bootstrap`, which says what is missing", fault.what), ..fault }
+    Fault {
+        what: format!("{}: {why}; run `make bootstrap`, and deploy the stack again if that was done", fault.what),
+        ..fault
+    }
 }
 
 /// Tokens by audience. There are as many as there are clouds.

@@ -67,7 +67,7 @@ async fn what_an_operator_can_mend_names_the_command() {
     let disabled = fault([ok(SESSION), refused(403, "OutboundWebIdentityFederationDisabledException")]).await;
     assert!(!disabled.passes);
     let expected = "cannot get an identity token for api://a: the AWS account gives out no identity tokens yet; \
-        run `make bootstrap`, which says what is missing";
+        run `make bootstrap`, and deploy the stack again if that was done";
     assert_eq!(disabled.to_string(), expected);
     let denied = fault([ok(SESSION), refused(403, "AccessDenied")]).await;
     assert!(!denied.passes && denied.to_string().contains("`make bootstrap`"), "{denied}");
