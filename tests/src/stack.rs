@@ -18,6 +18,7 @@ pub struct Stack {
     lambda: Client,
     tables: aws_sdk_dynamodb::Client,
     queues: aws_sdk_sqs::Client,
+    secrets: aws_sdk_secretsmanager::Client,
     folder: PathBuf,
     http: reqwest::Client,
     values: BTreeMap<String, String>,
@@ -48,7 +49,16 @@ impl Stack {
         let folder = path.parent().map(PathBuf::from).unwrap_or_default();
         let (lambda, tables) = (Client::new(&config), aws_sdk_dynamodb::Client::new(&config));
         let queues = aws_sdk_sqs::Client::new(&config);
-        Ok(Self { lambda, tables, queues, folder, http: reqwest::Client::builder().no_proxy().build()?, values })
+        let secrets = aws_sdk_secretsmanager::Client::new(&config);
+        Ok(Self {
+            lambda,
+            tables,
+            queues,
+            secrets,
+            folder,
+            http: reqwest::Client::builder().no_proxy().build()?,
+            values,
+        })
     }
 
     /// A value of the stack: an output, or where it is.
@@ -161,6 +171,41 @@ impl Stack {
         Ok(Value::Array(items))
     }
 
+    /// A directory of the stand-in as it is now, by its name.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn described(&self, directory: &str) -> Result<Value, Error> {
+        let url = format!("{}/_control", self.value("GRAPH_ENDPOINT")?);
+        let all: Value = self.http.get(url).send().await?.json().await?;
+        let found = all["directories"].as_array().into_iter().flatten().find(|one| one["name"] == directory);
+        found.cloned().ok_or_else(|| format!("the stand-in has no directory {directory}").into())
+    }
+
+    /// Have a tenant's secret renewed; the version that is then made.
+    ///
+    /// # Errors
+    /// Where Secrets Manager refuses.
+    pub async fn rotate_secret(&self, tenant: &str) -> Result<String, Error> {
+        let started = self.secrets.rotate_secret().secret_id(secret_of(tenant)).send().await;
+        let started =
+            started.map_err(aws_sdk_secretsmanager::error::DisplayErrorContext).map_err(|err| err.to_string())?;
+        started.version_id.ok_or_else(|| "no version is being made".into())
+    }
+
+    /// The version of a tenant's secret that is in use.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn current_version(&self, tenant: &str) -> Result<String, Error> {
+        let described = self.secrets.describe_secret().secret_id(secret_of(tenant)).send().await;
+        let described =
+            described.map_err(aws_sdk_secretsmanager::error::DisplayErrorContext).map_err(|err| err.to_string())?;
+        let versions = described.version_ids_to_stages.unwrap_or_default();
+        let current = versions.into_iter().find(|(_, stages)| stages.iter().any(|stage| stage == "AWSCURRENT"));
+        current.map(|(version, _)| version).ok_or_else(|| "no version is in use".into())
+    }
+
     /// What the functions have logged so far.
     ///
     /// # Errors
@@ -168,4 +213,9 @@ impl Stack {
     pub fn log(&self) -> Result<String, Error> {
         Ok(std::fs::read_to_string(self.folder.join("ministack.log"))?)
     }
+}
+
+/// The name of a tenant's secret on a local stack.
+fn secret_of(tenant: &str) -> String {
+    format!("entra-sync/local/{tenant}")
 }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod addresses;
+mod assertions;
 mod company;
 mod contact;
 mod credentials;
@@ -12,6 +13,7 @@ mod domains;
 mod groups;
 mod hostile;
 mod removals;
+mod renewal;
 mod reviews;
 mod scripts;
 mod secrecy;
