@@ -2,18 +2,22 @@
 
 use std::time::Duration;
 
-use directory::{Code, CredentialKind, Failure, Guid, Settings, TenantId, expiry, facts::CredentialState};
+use directory::{
+    Code, CredentialKind, Failure, Guid, Settings, TenantId, expiry,
+    facts::{CredentialState, ExpirySource},
+};
 use jiff::{Timestamp, ToSpan as _, civil::Date};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::{
+    credential::{self, renews_itself},
     keys,
     lease::set,
     operator::{self, Asked, Refused, TRIES, committed},
-    ports::{Change, Condition, Connection, Graph, Item, Secrets, Store, Write},
-    records::{CredentialFacts, ExpirySource, Schedule, Status, Tenant},
-    run,
+    ports::{Certificate, Change, Condition, Connection, Graph, Item, Secrets, Store, Write},
+    records::{CredentialFacts, Schedule, Seen, Status, Tenant},
+    registration, run,
 };
 
 /// How long Microsoft is asked before a check is given up.
@@ -38,6 +42,28 @@ pub(crate) fn reach(
     Ok(run::connection(tenant, settings, secret)?)
 }
 
+/// What a check of the connection said.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// Whether it works.
+    pub(crate) status: Status,
+    /// What the application's registration says of the credential, where it was asked for.
+    seen: Option<Seen>,
+}
+
+impl Checked {
+    /// What it changes of the schedule: a credential that works again is not refused any longer, whatever the last run
+    /// met.
+    pub(crate) fn on_schedule(self, sync: &mut Schedule) -> Item {
+        let mut set = if self.status.green { mended(sync) } else { Item::new() };
+        if let Some(seen) = self.seen {
+            set.insert("seen".to_owned(), json!(seen));
+            sync.seen = Some(seen);
+        }
+        set
+    }
+}
+
 /// Try a connection with the saved credential: what that says of it (rules 1.5 and 1.6).
 ///
 /// # Errors
@@ -46,18 +72,27 @@ pub(crate) async fn checked(
     (graph, secrets): (&impl Graph, &impl Secrets),
     asked: &Asked,
     settings: &Settings,
-    before: &Status,
-) -> Result<Status, Refused> {
+    before: Option<&(Tenant, Schedule)>,
+) -> Result<Checked, Refused> {
     let secret = secrets.secret_afresh(&asked.tenant).await?;
     let failure = match reach(&asked.tenant, settings, secret) {
-        Ok(who) => graph.try_out(&who, PATIENCE).await.err(),
-        Err(Refused::Failure(missing)) => Some(*missing),
+        Ok(who) => match graph.try_out(&who, PATIENCE).await {
+            Ok(()) => {
+                let seen = match before.and_then(|(tenant, sync)| Some((tenant.credential.as_ref()?, sync))) {
+                    Some((facts, sync)) if who.kind != CredentialKind::Federated => {
+                        registration::look(graph, &who, facts, sync.seen.as_ref(), asked.now, PATIENCE).await
+                    }
+                    _ => None,
+                };
+                return Ok(Checked { status: green(asked.now), seen });
+            }
+            Err(failure) => failure,
+        },
+        Err(Refused::Failure(missing)) => *missing,
         Err(fault) => return Err(fault),
     };
-    Ok(match failure {
-        None => green(asked.now),
-        Some(failure) => Status { green: false, error: Some(failure), ..before.clone() },
-    })
+    let before = before.map(|(tenant, _)| tenant.status.clone()).unwrap_or_default();
+    Ok(Checked { status: Status { green: false, error: Some(failure), ..before }, seen: None })
 }
 
 fn green(now: Timestamp) -> Status {
@@ -73,14 +108,16 @@ pub async fn test(
     asked: &Asked,
 ) -> Result<Value, Refused> {
     for _ in 0..TRIES {
-        let (tenant, mut sync) = operator::tenant(store, &asked.tenant).await?;
-        let status = checked((graph, secrets), asked, &tenant.settings, &tenant.status).await?;
+        let before = operator::tenant(store, &asked.tenant).await?;
+        let checked = checked((graph, secrets), asked, &before.0.settings, Some(&before)).await?;
+        let (tenant, mut sync) = before;
+        let status = checked.status.clone();
         let mut writes = vec![Write {
             key: keys::meta(&asked.tenant),
             change: Change::Set { set: Item::from_iter([("status".to_owned(), json!(status))]), add: Vec::new() },
             only_if: vec![Condition::Equals("rev", json!(tenant.rev))],
         }];
-        writes.extend(mend(&asked.tenant, &mut sync, &status));
+        writes.extend(on_schedule(&asked.tenant, checked.on_schedule(&mut sync)));
         if committed(store, writes).await? {
             return Ok(shown(&asked.tenant, &Tenant { status, ..tenant }, &sync, asked.now));
         }
@@ -88,25 +125,23 @@ pub async fn test(
     Err(operator::raced())
 }
 
-/// A credential that works again is not refused any longer, whatever the last run met: what that changes of the
-/// schedule.
-pub(crate) fn mended(sync: &mut Schedule, status: &Status) -> Item {
+/// A credential that works again is not refused any longer: what that changes of the schedule.
+pub(crate) fn mended(sync: &mut Schedule) -> Item {
     let refused = sync.last_error.as_ref().is_some_and(|failure| failure.code.refuses_credential());
-    if !status.green || !(refused || sync.refused_since.is_some()) {
-        return Item::new();
+    let mut set = Item::new();
+    if refused || sync.refused_since.take().is_some() {
+        set.insert("refused_since".to_owned(), Value::Null);
     }
-    let mut set = Item::from_iter([("refused_since".to_owned(), Value::Null)]);
-    sync.refused_since = None;
     if refused {
         sync.last_error = None;
         set.insert("last_error".to_owned(), Value::Null);
     }
+    sync.refused_since = None;
     set
 }
 
-/// The write that mends the schedule, if it has to be.
-fn mend(tenant: &TenantId, sync: &mut Schedule, status: &Status) -> Option<Write> {
-    let attributes = mended(sync, status);
+/// The write that changes the schedule, if anything is to be changed.
+fn on_schedule(tenant: &TenantId, attributes: Item) -> Option<Write> {
     (!attributes.is_empty()).then(|| set(keys::sync(tenant), attributes))
 }
 
@@ -123,26 +158,40 @@ pub async fn put_secret(
 ) -> Result<Value, Refused> {
     for part in 0..TRIES {
         let (tenant, mut sync) = operator::tenant(store, &asked.tenant).await?;
-        let secret = shaped(tenant.settings.credential.kind, ad_key)?;
-        let status = match reach(&asked.tenant, &tenant.settings, Some(secret.clone())) {
+        let kind = tenant.settings.credential.kind;
+        let secret = shaped(kind, ad_key)?;
+        let certificate = match kind {
+            CredentialKind::Certificate => Some(lasting(graph.certificate(&secret)?, asked.now)?),
+            CredentialKind::Secret | CredentialKind::Federated => None,
+        };
+        let facts = CredentialFacts {
+            hint: (kind == CredentialKind::Secret).then(|| hint(&secret)),
+            ..facts(expires_on, certificate, &tenant.settings, asked.now)
+        };
+        let checked = match reach(&asked.tenant, &tenant.settings, Some(secret.clone())) {
             Ok(who) => {
                 if let Err(failure) = graph.try_out(&who, PATIENCE).await {
                     graph.forget(&who);
                     return Err(failure.into());
                 }
-                green(asked.now)
+                let seen = registration::look(graph, &who, &facts, None, asked.now, PATIENCE).await;
+                Checked { status: green(asked.now), seen }
             }
             // It cannot be tried yet: it is kept for the day on which the connection is complete.
-            Err(Refused::Failure(missing)) => Status { green: false, error: Some(*missing), ..tenant.status.clone() },
+            Err(Refused::Failure(missing)) => {
+                let status = Status { green: false, error: Some(*missing), ..tenant.status.clone() };
+                Checked { status, seen: None }
+            }
             Err(fault) => return Err(fault),
         };
+        let status = checked.status.clone();
         secrets.put_secret(&asked.tenant, &secret).await?;
-        let facts = CredentialFacts {
-            hint: hint(tenant.settings.credential.kind, &secret),
-            ..facts(expires_on, &tenant.settings, asked.now)
-        };
+        if renews_itself(&tenant.settings) {
+            // Where the setting came before the secret, there was nothing to renew then.
+            secrets.start_rotation(&asked.tenant).await?;
+        }
         let attributes = [("credential".to_owned(), json!(facts)), ("status".to_owned(), json!(status))];
-        let before = tenant.credential.as_ref().map(|facts| facts.expires_on);
+        let before = credential::ends(&tenant, &sync).map(|(day, _)| day);
         let mut writes = vec![
             Write {
                 key: keys::meta(&asked.tenant),
@@ -157,7 +206,7 @@ pub async fn put_secret(
                 json!({"expires_on": facts.expires_on}),
             ),
         ];
-        writes.extend(mend(&asked.tenant, &mut sync, &status));
+        writes.extend(on_schedule(&asked.tenant, checked.on_schedule(&mut sync)));
         if committed(store, writes).await? {
             let works = status.green;
             let mut answer =
@@ -171,18 +220,40 @@ pub async fn put_secret(
     Err(operator::raced())
 }
 
-fn facts(expires_on: Option<Date>, settings: &Settings, now: Timestamp) -> CredentialFacts {
-    let today = now.to_zoned(settings.report.time_zone.zone()).date();
-    let (expires_on, source) = match expires_on {
-        Some(day) => (day, ExpirySource::Stated),
-        None => (today.saturating_add(24.months()), ExpirySource::Assumed),
+/// What is known of a credential that is being saved. A certificate says itself when it ends, whatever somebody states.
+fn facts(
+    stated: Option<Date>,
+    certificate: Option<Certificate>,
+    settings: &Settings,
+    now: Timestamp,
+) -> CredentialFacts {
+    let day = |at| credential::day(at, &settings.report.time_zone);
+    let (expires_on, source) = match (&certificate, stated) {
+        (Some(certificate), _) => (day(certificate.ends), ExpirySource::Certificate),
+        (None, Some(stated)) => (stated, ExpirySource::Stated),
+        (None, None) => (day(now).saturating_add(24.months()), ExpirySource::Assumed),
     };
-    CredentialFacts { saved_at: now, expires_on, source, hint: None }
+    CredentialFacts { saved_at: now, expires_on, source, hint: None, key_id: None, certificate }
+}
+
+/// A certificate that has not ended. Entra would refuse one that has, without saying why as clearly.
+fn lasting(certificate: Certificate, now: Timestamp) -> Result<Certificate, Failure> {
+    if now < certificate.ends {
+        return Ok(certificate);
+    }
+    Err(Failure::new(
+        Code::CredentialCertificateInvalid,
+        format!(
+            "Failed to connect. Please check your Azure (Entra ID) Credential: the certificate ended at {:.0}",
+            certificate.ends
+        ),
+        "make a new certificate, upload it under Certificates & secrets, and save it with its key; nothing was changed",
+    ))
 }
 
 /// How a client secret begins, as the portal shows it: people find theirs by it (rule 6.4).
-fn hint(kind: CredentialKind, secret: &SecretString) -> Option<String> {
-    (kind == CredentialKind::Secret).then(|| secret.expose_secret().chars().take(HINT).collect())
+pub(crate) fn hint(secret: &SecretString) -> String {
+    secret.expose_secret().chars().take(HINT).collect()
 }
 
 /// The credential without what people paste around it, or what is wrong with it (rule 1.8).
@@ -220,13 +291,12 @@ fn shaped(kind: CredentialKind, ad_key: &SecretString) -> Result<SecretString, R
 /// A tenant as callers see it (section 9).
 pub(crate) fn shown(id: &TenantId, tenant: &Tenant, sync: &Schedule, now: Timestamp) -> Value {
     let Status { green, verified_at, error } = &tenant.status;
-    let expiry = tenant.credential.as_ref().filter(|_| tenant.settings.credential.kind != CredentialKind::Federated);
     json!({
         "tenant": id,
         "settings": tenant.settings,
         "connection": {"status": if *green { "green" } else { "grey" }, "verified_at": verified_at, "error": error},
         "credential_state": state(tenant, sync, now),
-        "secret_expiry": expiry.map(|facts| facts.expires_on),
+        "secret_expiry": credential::ends(tenant, sync).map(|(day, _)| day),
         "last_successful_sync": sync.last_success,
         "next_sync": sync.due_at.and_then(|due| Timestamp::from_second(due).ok()),
     })
@@ -241,9 +311,8 @@ pub(crate) fn state(tenant: &Tenant, sync: &Schedule, now: Timestamp) -> Credent
     } else {
         tenant.credential.is_some()
     };
-    let today = now.to_zoned(settings.report.time_zone.zone()).date();
-    let facts = tenant.credential.as_ref().filter(|_| !federated);
-    let days_left = facts.map(|facts| expiry::days_left(today, facts.expires_on));
+    let days_left =
+        credential::days_left(tenant, sync, now).filter(|days| !credential::is_in_hand(tenant, sync, *days));
     let mut errors = [&tenant.status.error, &sync.last_error].into_iter().flatten();
     let refusal = errors.find(|failure| failure.code.refuses_credential());
     match refusal {
@@ -307,7 +376,7 @@ mod tests {
         expected: CredentialState,
     ) {
         let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-        let credential = expires_on.map(|day| facts(Some(day.parse().unwrap()), &Settings::default(), now));
+        let credential = expires_on.map(|day| facts(Some(day.parse().unwrap()), None, &Settings::default(), now));
         let tenant = Tenant {
             settings: Settings::default(),
             rev: 1,
