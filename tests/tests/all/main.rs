@@ -9,6 +9,7 @@ mod endurance;
 mod mailboxes;
 mod operator;
 mod report;
+mod rotation;
 mod rules;
 mod simulation;
 mod stories;

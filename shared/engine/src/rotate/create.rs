@@ -17,13 +17,12 @@ const DAYS: [i64; 4] = [180, 90, 60, 30];
 const TOKEN: usize = 8;
 
 impl<G: Graph, S: Store, V: Versions, C: Clock, P: AsyncFn(Duration)> Rotator<'_, G, S, V, C, P> {
-    /// Add a secret, unless that was done. One that was added and could not be kept is of no use to anybody: it goes
-    /// first, under whatever rotation it was made.
+    /// Add a secret and keep it, unless that was done, and then remove what nobody uses: what an earlier rotation added and
+    /// could not keep. In this order, since another try of this very step may be at work, and what it has added is of no
+    /// use to it any longer only once this one is kept.
     pub(super) async fn create(&self, of: &Rotated, token: &str) -> Result<(), Refused> {
         let (tenant, _) = self.tenant(of).await?;
-        if self.versions.version(of, token).await?.is_some() {
-            return Ok(());
-        }
+        let made = self.versions.version(of, token).await?;
         let current = self.current(of).await?;
         let previous = match &of.previous {
             Some(previous) => self.versions.version(of, previous).await?,
@@ -31,15 +30,22 @@ impl<G: Graph, S: Store, V: Versions, C: Clock, P: AsyncFn(Duration)> Rotator<'_
         };
         let who = reach(of, &tenant, current.ad_key.clone())?;
         let registration = self.registration(&who).await?;
-        let kept = secrets::Kept { current: &current, previous: previous.as_ref() };
-        for orphan in kept.orphans(&registration.secrets, &of.name) {
+        let used = secrets::Used { current: &current, previous: previous.as_ref() };
+        let made = match made {
+            Some(made) => made,
+            None => {
+                let name = secrets::named(&of.name, &token.chars().take(TOKEN).collect::<String>());
+                let NewSecret { key_id, value, .. } = self.add(&who, &name).await?;
+                let retires = used.retires(&registration.secrets);
+                let made = Version { ad_key: value, key_id: Some(key_id), retires };
+                self.versions.put_pending(of, token, &made).await?;
+                made
+            }
+        };
+        for orphan in used.orphans(&made, &registration.secrets, &of.name) {
             tracing::info!(tenant = %of.tenant, key_id = orphan, "a secret that nobody uses is removed");
             self.graph.remove_secret(&who, orphan, self.budget()).await?;
         }
-        let name = secrets::named(&of.name, &token.chars().take(TOKEN).collect::<String>());
-        let NewSecret { key_id, value, .. } = self.add(&who, &name).await?;
-        let made = Version { ad_key: value, key_id: Some(key_id), retires: kept.retires(&registration.secrets) };
-        self.versions.put_pending(of, token, &made).await?;
         Ok(())
     }
 
