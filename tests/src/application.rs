@@ -198,3 +198,14 @@ pub(crate) fn certificate(pem: &SecretString) -> Result<Certificate, Failure> {
         Failure::new(Code::CredentialCertificateInvalid, "the certificate cannot be read", "paste the whole file")
     })
 }
+
+/// A certificate as the application lists it.
+pub fn certificate_of(thumbprint: &str, ends: &str) -> Registered {
+    Registered {
+        key_id: format!("key-of-{thumbprint}"),
+        name: Some(format!("CN={thumbprint}")),
+        mark: Some(thumbprint.to_owned()),
+        starts: Timestamp::UNIX_EPOCH,
+        ends: ends.parse().expect("a time"),
+    }
+}

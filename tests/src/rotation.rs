@@ -1,6 +1,8 @@
 //! Rotations in the world in memory, as Secrets Manager asks for them.
 
 use engine::keys;
+use std::time::Duration;
+
 use engine::{
     operator::Refused,
     ports::Secrets as _,
@@ -49,15 +51,28 @@ impl World {
 
     /// One step, in an invocation of its own; nothing where it was killed.
     pub fn step(&self, step: Step, token: &str) -> Option<Result<(), Refused>> {
+        self.step_of(step, &self.vault.name(&self.tenant), token)
+    }
+
+    /// The same of any secret.
+    pub fn step_of(&self, step: Step, secret_id: &str, token: &str) -> Option<Result<(), Refused>> {
+        drive(self.stepping(step, secret_id, token))
+    }
+
+    /// One step under way.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn stepping(&self, step: Step, secret_id: &str, token: &str) -> Result<(), Refused> {
         self.wait(1);
         self.store.fenced(false);
         let clock = Invocation::new(self.turnstile.clone(), self.now(), None);
         let nonce = format!("rotate-{}", self.turnstile.calls());
-        let pause = async |time: std::time::Duration| self.wait(i64::try_from(time.as_secs()).expect("a pause"));
+        let pause = async |time: Duration| self.wait(i64::try_from(time.as_secs()).expect("a pause"));
         let (graph, store, versions) = (&self.entra, &self.store, &self.vault);
         let rotator = Rotator { graph, store, versions, clock: &clock, pause, nonce: &nonce };
-        let request = Request { step, secret_id: self.vault.name(&self.tenant), token: token.to_owned() };
-        drive(rotator.rotate(&request))
+        let (secret_id, token) = (secret_id.to_owned(), token.to_owned());
+        rotator.rotate(&Request { step, secret_id, token }).await
     }
 
     /// What Secrets Manager does when a rotation is due, up to the first step that is not done: which, and why.

@@ -179,12 +179,17 @@ impl Versions for Vault {
 
     async fn put_pending(&self, of: &Rotated, version: &str, content: &Version) -> Result<(), Fault> {
         let put = || {
-            self.with(of, |kept| {
-                let before = kept.versions.insert(version.to_owned(), content.clone());
-                assert!(before.is_none_or(|before| before.key_id == content.key_id), "a version is never rewritten");
-            });
+            self.with(of, |kept| match kept.versions.get(version) {
+                Some(before) if before.key_id != content.key_id => {
+                    Err(Fault::passing("the version was made by somebody else").nothing_done())
+                }
+                _ => {
+                    kept.versions.insert(version.to_owned(), content.clone());
+                    Ok(())
+                }
+            })
         };
-        self.turnstile.pass("put_pending", put).await
+        self.turnstile.pass("put_pending", put).await?
     }
 
     async fn make_current(&self, of: &Rotated, version: &str) -> Result<(), Fault> {

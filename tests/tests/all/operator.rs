@@ -4,6 +4,7 @@ mod explain;
 mod people;
 mod purge;
 mod runs;
+mod secrets;
 mod tenants;
 
 use std::cell::RefCell;

@@ -45,7 +45,7 @@ fn invoke(world: &World, request: &Request) -> Option<Result<Reported, Fault>> {
     drive(reporter.report(request))
 }
 
-fn ask(world: &World, request: &Request) -> Value {
+pub(crate) fn ask(world: &World, request: &Request) -> Value {
     invoke(world, request).unwrap().unwrap().answer
 }
 
@@ -56,7 +56,7 @@ fn mailed(world: &World) -> Vec<String> {
 
 /// Ask twice: the second time nothing is sent.
 #[track_caller]
-fn told(world: &World, request: &Request) -> Vec<String> {
+pub(crate) fn told(world: &World, request: &Request) -> Vec<String> {
     let _ = ask(world, request);
     let subjects = mailed(world);
     let again = ask(world, request);
@@ -65,16 +65,16 @@ fn told(world: &World, request: &Request) -> Vec<String> {
     subjects
 }
 
-fn of_day(world: &World, date: &str) -> Request {
+pub(crate) fn of_day(world: &World, date: &str) -> Request {
     Request { tenant: Some(world.tenant.clone()), date: Some(date.parse().unwrap()), ..Request::default() }
 }
 
-fn today(world: &World) -> Date {
+pub(crate) fn today(world: &World) -> Date {
     world.now().to_zoned(world.tenant().settings.report.time_zone.zone()).date()
 }
 
 /// Go on to a time.
-fn at(world: &World, time: &str) {
+pub(crate) fn at(world: &World, time: &str) {
     let time: Timestamp = time.parse().unwrap();
     world.wait(time.as_second() - world.now().as_second());
 }

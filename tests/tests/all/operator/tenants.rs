@@ -311,6 +311,7 @@ fn s9_of_a_tenant_that_is_not_there_nothing_can_be_asked() {
         ("get_tenant", json!({})),
         ("put_secret", json!({"ad_key": "good"})),
         ("test_connection", json!({})),
+        ("move_secret", json!({"to": "kms"})),
         ("exempt", json!({"address": address})),
         ("unexempt", json!({"address": address})),
         ("list_exemptions", json!({})),
