@@ -23,18 +23,17 @@ struct Fields {
     now: Option<String>,
 }
 
-/// The documentation writes the steps in one way, and AWS's own functions in the other.
+/// AWS's documentation writes the steps in one way, and its own functions in the other.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 enum StepName {
-    #[serde(alias = "create_secret")]
-    CreateSecret,
-    #[serde(alias = "set_secret")]
-    SetSecret,
-    #[serde(alias = "test_secret")]
-    TestSecret,
-    #[serde(alias = "finish_secret")]
-    FinishSecret,
+    #[serde(rename = "createSecret", alias = "create_secret")]
+    Create,
+    #[serde(rename = "setSecret", alias = "set_secret")]
+    Set,
+    #[serde(rename = "testSecret", alias = "test_secret")]
+    Test,
+    #[serde(rename = "finishSecret", alias = "finish_secret")]
+    Finish,
 }
 
 /// Read an event.
@@ -48,10 +47,10 @@ pub(crate) fn parse(payload: Value) -> Result<Event, &'static str> {
     })?;
     let Fields { step, secret_id, client_request_token: token, now } = fields;
     let step = match step {
-        StepName::CreateSecret => Step::Create,
-        StepName::SetSecret => Step::Set,
-        StepName::TestSecret => Step::Test,
-        StepName::FinishSecret => Step::Finish,
+        StepName::Create => Step::Create,
+        StepName::Set => Step::Set,
+        StepName::Test => Step::Test,
+        StepName::Finish => Step::Finish,
     };
     Ok(Event { request: Request { step, secret_id, token }, now })
 }

@@ -18,17 +18,17 @@ use crate::event::Event;
 
 /// The parts of the world that outlive an invocation.
 #[derive(Debug)]
-pub struct Parts<G, S, V, P> {
+pub struct Parts<'a, G, S, V, P> {
     /// Microsoft.
-    pub graph: G,
+    pub graph: &'a G,
     /// The tables.
-    pub store: S,
+    pub store: &'a S,
     /// The versions of secrets.
-    pub versions: V,
+    pub versions: &'a V,
     /// Lets time pass.
     pub pause: P,
     /// The function's variables.
-    pub environment: Environment,
+    pub environment: &'a Environment,
 }
 
 /// One step of a rotation.
@@ -36,7 +36,7 @@ pub struct Parts<G, S, V, P> {
 /// # Errors
 /// The step was not done, and why: Secrets Manager only hears of it from a function that fails, and tries again.
 pub async fn handle<G: Graph, S: Store, V: Versions, P: AsyncFn(Duration)>(
-    parts: &Parts<G, S, V, P>,
+    parts: &Parts<'_, G, S, V, P>,
     event: LambdaEvent<Value>,
 ) -> Result<Value, Error> {
     let (payload, context) = event.into_parts();
@@ -47,16 +47,16 @@ pub async fn handle<G: Graph, S: Store, V: Versions, P: AsyncFn(Duration)>(
 }
 
 async fn step<G: Graph, S: Store, V: Versions, P: AsyncFn(Duration)>(
-    parts: &Parts<G, S, V, P>,
+    parts: &Parts<'_, G, S, V, P>,
     request: &Request,
     now: Option<&str>,
     context: &Context,
 ) -> Result<(), Error> {
     let clock = platform::clock(now, parts.environment.test_clock()?, context.deadline())?;
     let rotator = Rotator {
-        graph: &parts.graph,
-        store: &parts.store,
-        versions: &parts.versions,
+        graph: parts.graph,
+        store: parts.store,
+        versions: parts.versions,
         clock: &clock,
         pause: &parts.pause,
         nonce: &context.request_id,

@@ -37,11 +37,11 @@ async fn main() -> Result<(), Error> {
     let environment = Environment::read();
     let aws = Aws::load().await;
     let parts = &Parts {
-        graph: entra::Client::new(environment.graph_endpoint(), environment.login_endpoint())?,
-        store: aws.tables(&environment)?,
-        versions: Unreachable,
+        graph: &entra::Client::new(environment.graph_endpoint(), environment.login_endpoint())?,
+        store: &aws.tables(&environment)?,
+        versions: &Unreachable,
         pause: tokio::time::sleep,
-        environment,
+        environment: &environment,
     };
     run(service_fn(move |event| rotate::handle(parts, event))).await
 }

@@ -1,13 +1,16 @@
 //! Stories of secrets that renew themselves (rule 7.3): at every moment the one in use works.
 
+use std::pin::pin;
+
 use directory::Code;
 use engine::{records::ExpirySource, rotate::Step};
+use lambda_runtime::{Context, LambdaEvent};
+use platform::Environment;
 use serde_json::json;
-use std::pin::pin;
 use tests::{
     application::May,
     rotation::STEPS,
-    turnstile::{Deed, Side, Switch, poll},
+    turnstile::{Deed, Side, Switch, drive, poll},
     world::World,
 };
 
@@ -113,7 +116,8 @@ fn r7_3_killed_at_every_call_the_secret_in_use_works_and_nothing_is_left_behind(
 /// A rotation has been done: the one in use and the one before are on the application, and nothing else is.
 #[track_caller]
 fn check_whole(world: &World, name: &str) {
-    let (working, listed, removed) = (world.working().expect(name), listed(world), removed(world));
+    let Some(working) = world.working() else { panic!("{name}: the secret in use does not work") };
+    let (listed, removed) = (listed(world), removed(world));
     assert_eq!(listed.len(), 2, "{name}: {listed:?} are left, {removed:?} are gone");
     assert_eq!(listed[1], working.key_id, "{name}");
     let once: std::collections::BTreeSet<_> = removed.iter().collect();
@@ -281,6 +285,38 @@ fn r7_3_a_secret_saved_by_a_person_is_renewed_and_removed_like_any_other() {
     world.rotate("rotation-5").unwrap();
     world.rotate("rotation-6").unwrap();
     assert_eq!(names(&world).len(), 4, "{:?}", names(&world));
+}
+
+#[test]
+fn r7_3_secrets_manager_hears_of_a_failure_and_of_nothing_secret() {
+    let world = World::rotating();
+    let (id, store, graph, versions) = (world.vault.name(&world.tenant), &world.store, &world.entra, &world.vault);
+    world.store.fenced(false);
+    world.vault.begin(&world.tenant, "token");
+    let environment = Environment::from_lookup(|name| (name == "TEST_CLOCK").then(|| "on".to_owned()));
+    let pause = async |_| ();
+    let parts = rotate::Parts { graph, store, versions, pause, environment: &environment };
+    let handle = |step: &str, token: &str| {
+        let event = json!({"Step": step, "SecretId": id, "ClientRequestToken": token, "now": world.now()});
+        let mut context = Context::default();
+        context.request_id = "request".to_owned();
+        context.deadline = u64::MAX / 4_000_000;
+        drive(rotate::handle(&parts, LambdaEvent::new(event, context))).unwrap().map_err(|err| err.to_string())
+    };
+    world.entra.application(|application| application.may = May::Nothing);
+    let said = handle("createSecret", "token").unwrap_err();
+    assert!(
+        said.contains("(permission_missing): grant the application permission Application.ReadWrite.OwnedBy"),
+        "{said}"
+    );
+    assert!(handle("create_secret", "another").unwrap_err().contains("(invalid_input): start the rotation"));
+    world.entra.application(|application| application.may = May::Own);
+    for step in ["create_secret", "setSecret", "test_secret", "finishSecret"] {
+        assert_eq!(handle(step, "token"), Ok(json!({"done": true})), "{step}");
+    }
+    assert_eq!(world.working().unwrap().name, format!("{id} token"));
+    world.turnstile.set(Some(Switch { at: 1, side: Side::Before, deed: Deed::Fault { passes: true } }));
+    assert_eq!(handle("finish_secret", "token"), Err("switched off: rotated".to_owned()));
 }
 
 #[test]
