@@ -17,6 +17,7 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub struct Stack {
     lambda: Client,
     tables: aws_sdk_dynamodb::Client,
+    queues: aws_sdk_sqs::Client,
     folder: PathBuf,
     http: reqwest::Client,
     values: BTreeMap<String, String>,
@@ -46,7 +47,8 @@ impl Stack {
             .build();
         let folder = path.parent().map(PathBuf::from).unwrap_or_default();
         let (lambda, tables) = (Client::new(&config), aws_sdk_dynamodb::Client::new(&config));
-        Ok(Self { lambda, tables, folder, http: reqwest::Client::builder().no_proxy().build()?, values })
+        let queues = aws_sdk_sqs::Client::new(&config);
+        Ok(Self { lambda, tables, queues, folder, http: reqwest::Client::builder().no_proxy().build()?, values })
     }
 
     /// A value of the stack: an output, or where it is.
@@ -77,6 +79,16 @@ impl Stack {
             return Err(format!("{name} failed ({error}): {}", String::from_utf8_lossy(&answer)).into());
         }
         Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// Put a message into a queue, by the name of its output.
+    ///
+    /// # Errors
+    /// Where the queue does not take it.
+    pub async fn put(&self, queue: &str, message: &Value) -> Result<(), Error> {
+        let call = self.queues.send_message().queue_url(self.value(queue)?).message_body(message.to_string());
+        call.send().await.map_err(aws_sdk_sqs::error::DisplayErrorContext).map_err(|err| err.to_string())?;
+        Ok(())
     }
 
     /// Ask the stand-in for Microsoft for something by its control addresses.

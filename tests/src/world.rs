@@ -97,6 +97,8 @@ impl World {
             created_at: now,
             credential: None,
             no_contact_since: None,
+            contact_saved_at: None,
+            contact_bounced: None,
         };
         world.store.poke(keys::meta(&world.tenant), write(&tenant));
         world

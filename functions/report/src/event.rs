@@ -1,19 +1,30 @@
 //! What the function is invoked with, by a person, the scheduler or a message: parsed once, refused by name of the field.
 
 use directory::{Failure, TenantId};
-use engine::report::Request;
+use engine::report::{Request, Returned};
 use jiff::civil::Date;
 use platform::event::{self, some_tenant};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A request, and the time at which it takes place.
+use crate::returned;
+
+/// What is to be done, and the time at which it takes place.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    /// What is asked for.
-    pub(crate) request: Request,
+    /// What is to be done.
+    pub(crate) what: What,
     /// The test clock's time.
     pub(crate) now: Option<String>,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// A report.
+    Report(Request),
+    /// A mail came back.
+    Returned(Returned),
 }
 
 #[derive(Deserialize)]
@@ -47,7 +58,17 @@ pub(crate) fn read(payload: Value) -> Result<Asked, Failure> {
     if by.as_ref().is_some_and(|by| by.len() > 200 || by.chars().any(char::is_control)) {
         return Err(Failure::invalid("by: expected at most 200 characters without control characters"));
     }
-    Ok(Asked { request: Request { tenant, date: date.map(|Day(date)| date), preview, by }, now })
+    let request = Request { tenant, date: date.map(|Day(date)| date), preview, by };
+    Ok(Asked { what: What::Report(request), now })
+}
+
+/// Read a message of the queue: an event, or what SES tells of a mail. Nothing where that is none of our business.
+pub(crate) fn read_message(message: Value) -> Result<Option<Asked>, Failure> {
+    if !returned::is_an_event(&message) {
+        return read(message).map(Some);
+    }
+    let (mail, now) = returned::read(message)?;
+    Ok(mail.map(|mail| Asked { what: What::Returned(mail), now }))
 }
 
 #[cfg(test)]
@@ -77,7 +98,8 @@ mod tests {
     fn check(name: &str, event: Value, expected: &str) {
         let dash = || "-".to_owned();
         let outcome = match read(event) {
-            Ok(Asked { request: Request { tenant, date, preview, .. }, .. }) => {
+            Ok(Asked { what: What::Returned(_), .. }) => "a mail that came back".to_owned(),
+            Ok(Asked { what: What::Report(Request { tenant, date, preview, .. }), .. }) => {
                 let words = [tenant.map_or_else(dash, |t| t.to_string()), date.map_or_else(dash, |d| d.to_string())];
                 words.join(" ") + if preview { " preview" } else { "" }
             }

@@ -1,7 +1,8 @@
 //! Function `report`: daily reports, warnings and the roll-up, asked for by the queue, the scheduler or a person, through
-//! the same code.
+//! the same code; and what becomes of mails that come back, told by SES through the queue.
 
 mod event;
+mod returned;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,7 @@ use platform::{Environment, chain, event::is_of_a_queue, metrics};
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use crate::event::Asked;
+use crate::event::{Asked, What};
 
 /// The parts of the world that outlive an invocation.
 pub struct Parts<S, M> {
@@ -70,7 +71,11 @@ async fn queued<S: Store, M: Mailer>(
 ) -> Result<(), String> {
     let body = serde_json::from_str(message.body.as_deref().unwrap_or_default());
     let body = body.map_err(|_| Failure::invalid("the message is not JSON"));
-    let asked = body.and_then(event::read).map_err(|failure| format!("it will never be read: {failure}"))?;
+    let asked = body.and_then(event::read_message).map_err(|failure| format!("it will never be read: {failure}"))?;
+    let Some(asked) = asked else {
+        tracing::info!("what SES tells of a mail changes nothing");
+        return Ok(());
+    };
     match one(parts, &asked, context).await {
         // Who is sending it may yet fail, and this message is then the only one left.
         Ok(reported) if reported.busy => Err("another invocation is sending the same mail".to_owned()),
@@ -89,7 +94,7 @@ async fn direct<S: Store, M: Mailer>(parts: &Parts<S, M>, payload: Value, contex
         Err(failure) => return Ok(refused(&failure)),
     };
     // The scheduler says nothing at all; what it asks for is tried again by Lambda, where a person is told.
-    let scheduler = asked.request.tenant.is_none() && asked.request.date.is_none();
+    let scheduler = matches!(&asked.what, What::Report(request) if request.tenant.is_none() && request.date.is_none());
     match one(parts, &asked, context).await {
         Ok(reported) => Ok(reported.answer),
         Err(Failed::Refused(failure)) => Ok(refused(&failure)),
@@ -121,9 +126,19 @@ async fn one<S: Store, M: Mailer>(parts: &Parts<S, M>, asked: &Asked, context: &
         owner: &context.request_id,
         operator: &operator,
     };
-    let tenant = asked.request.tenant.as_ref().map(ToString::to_string);
+    let tenant = match &asked.what {
+        What::Report(request) => request.tenant.as_ref(),
+        What::Returned(mail) => Some(&mail.tenant),
+    };
+    let tenant = tenant.map(ToString::to_string);
     let span = tracing::info_span!("report", tenant, request = context.request_id);
-    let outcome = reporter.report(&asked.request).instrument(span).await;
+    let work = async {
+        match &asked.what {
+            What::Report(request) => reporter.report(request).await,
+            What::Returned(mail) => reporter.returned(mail).await,
+        }
+    };
+    let outcome = work.instrument(span).await;
     let (sent, failed) = match &outcome {
         Ok(reported) => (reported.sent, 0),
         Err(fault) => {

@@ -67,6 +67,31 @@ async fn a_message_that_was_not_carried_out_goes_back_and_alone() {
 }
 
 #[tokio::test]
+async fn r4_2_what_ses_tells_is_acknowledged_unless_it_cannot_be_read_or_noted() {
+    let told = |id: &str, tenant: Value, kind: &str| {
+        let mail = json!({"timestamp": "2026-11-22T07:00:02.012Z", "tags": {"tenant": tenant}});
+        let bounce = json!({"bounceType": kind, "bouncedRecipients": [{"emailAddress": "it@contoso.com"}]});
+        let detail = json!({"eventType": "Bounce", "mail": mail, "bounce": bounce});
+        let body = json!({"source": "aws.ses", "detail-type": "Email Bounced", "detail": detail});
+        json!({"messageId": id, "body": body.to_string()})
+    };
+    let event = json!({"Records": [
+        told("unknown", json!(["nobody"]), "Permanent"),
+        told("passes", json!(["down"]), "Transient"),
+        told("the operator's", json!([]), "Permanent"),
+        told("unread", json!(5), "Permanent"),
+        told("down", json!(["down"]), "Permanent"),
+        json!({"messageId": "bare", "body": json!({"detail-type": null}).to_string()}),
+    ]});
+    let failures = invoke(event).await.unwrap();
+    let ids: Vec<_> =
+        failures["batchItemFailures"].as_array().unwrap().iter().map(|one| one["itemIdentifier"].clone()).collect();
+    assert_eq!(ids, ["unread", "down", "bare"]);
+    let by_hand = invoke(json!({"source": "aws.ses", "detail-type": "Email Bounced", "detail": {}})).await.unwrap();
+    assert_eq!(by_hand["error"]["code"], "invalid_input", "events come through the queue: {by_hand}");
+}
+
+#[tokio::test]
 async fn s9_a_person_is_told_what_is_wrong_and_never_by_a_function_error() {
     for (event, code, said) in [
         (json!({"tenant": "nobody"}), "not_found", "there is no tenant nobody"),

@@ -11,7 +11,12 @@ async fn main() -> Result<(), Error> {
     let environment = Environment::read();
     let aws = Aws::load().await;
     let parts = &Parts {
-        graph: entra::Client::new(environment.graph_endpoint(), environment.login_endpoint())?,
+        graph: entra::Client::new(
+            environment.graph_endpoint(),
+            environment.login_endpoint(),
+            entra::NoIdentity,
+            entra::Audiences::default(),
+        )?,
         store: aws.tables(&environment)?,
         secrets: aws.secrets(&environment)?,
         queue: aws.queues(&environment)?,

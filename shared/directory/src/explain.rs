@@ -141,9 +141,12 @@ fn owner(candidate: &Candidate, others: &[Candidate]) -> Step {
     }
 }
 
-/// What the next run would do, as a sentence.
-pub fn next(verdict: &Verdict) -> String {
+/// What the next run would do with an object, as a sentence.
+pub fn next(candidate: &Candidate, verdict: &Verdict) -> String {
     match verdict {
+        Verdict::Settled if candidate.held.is_none() => {
+            "nothing: it is gone from Entra, and is not in the directory".to_owned()
+        }
         Verdict::Settled => "nothing: it is as it should be".to_owned(),
         Verdict::Skipped(skipped) => format!("nothing: {}", skipped.why),
         Verdict::NotEnabled(planned) => format!("nothing: {}", planned.change.why),

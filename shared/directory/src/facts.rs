@@ -432,6 +432,8 @@ pub struct RollUpFacts {
     pub never_ran: Listed<NeverRan>,
     /// Credentials that expire or have expired, by date.
     pub expiring: Listed<Expiring>,
+    /// Tenants from whose tech contact mails come back (rule 4.2), ordered by tenant.
+    pub unreached: Listed<Unreached>,
     /// Tenants whose frequency became 0 for want of a tech contact (rule 4.2), ordered by tenant.
     pub switched_off: Listed<Named>,
 }
@@ -467,6 +469,17 @@ pub struct NeverRan {
     pub expected: u64,
     /// When a run last succeeded, if ever.
     pub last_successful_sync: Option<DateTime>,
+}
+
+/// A tenant whose reports reach nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreached {
+    /// Which.
+    pub tenant: Named,
+    /// Since when.
+    pub since: DateTime,
+    /// Its contact reported them as unwanted; otherwise its server refuses them.
+    pub complaint: bool,
 }
 
 /// A tenant whose credential ends.

@@ -217,6 +217,8 @@ mod tests {
             created_at: now,
             credential,
             no_contact_since: None,
+            contact_saved_at: None,
+            contact_bounced: None,
         };
         assert_eq!(state(&tenant, &Schedule { last_error: run, ..Schedule::default() }, now), expected, "{name}");
     }

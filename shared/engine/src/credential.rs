@@ -224,6 +224,8 @@ mod tests {
             created_at: at("2026-01-01"),
             credential,
             no_contact_since: None,
+            contact_saved_at: None,
+            contact_bounced: None,
         };
         let ours = listed.map(|day| list(&format!("1 abc 2026-01-01 {day}")).remove(0));
         let told = Some(Told { application: "App".to_owned(), ours, newer: None });

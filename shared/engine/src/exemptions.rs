@@ -4,9 +4,10 @@ use directory::{Address, TenantId};
 use serde_json::{Value, json};
 
 use crate::{
-    keys,
+    explain, keys,
     lease::{delete, put},
     operator::{self, Asked, Refused, committed, everybody},
+    plan,
     ports::{Range, Store, Table, Write},
     records::{Exemption, read, write},
 };
@@ -37,7 +38,7 @@ pub(crate) fn writes(asked: &Asked, address: &Address) -> Vec<Write> {
     vec![put(keys::exemption(&asked.tenant, address), write(&exemption)), everybody(&asked.tenant)]
 }
 
-/// Let runs maintain who has an address again.
+/// Let runs maintain who has an address again. The answer names other addresses for which it is exempt all the same.
 ///
 /// # Errors
 /// There is no such tenant.
@@ -54,7 +55,16 @@ pub async fn unexempt(store: &impl Store, asked: &Asked, address: &Address) -> R
             return Err(operator::raced());
         }
     }
-    Ok(json!({"tenant": asked.tenant, "address": address, "exempt": false}))
+    let mut answer = json!({"tenant": asked.tenant, "address": address, "exempt": false});
+    let exempt = plan::exemptions(store, &asked.tenant).await?;
+    if !exempt.is_empty() {
+        let own = explain::addresses_beside(store, &asked.tenant, address).await?;
+        let still: Vec<_> = own.intersection(&exempt).collect();
+        if !still.is_empty() {
+            answer["exempt_by"] = json!(still);
+        }
+    }
+    Ok(answer)
 }
 
 /// A page of the exempt addresses.

@@ -1,5 +1,7 @@
 //! Explain: why somebody is, or is not, in the directory (rule 4.13). Reads only.
 
+use std::collections::BTreeSet;
+
 use directory::{
     Address, Candidate, Failure, Kind, ObjectId, PerKind, Rules, TenantId, Verdict,
     explain::{Step, next, steps},
@@ -12,8 +14,9 @@ use crate::{
     keys,
     load::Loader,
     plan::exemptions,
-    ports::{Fault, Range, Store, Table},
-    records::{Claim, Claimants, Cursor, MirrorRow, Run, Schedule, Standing, Tenant, read},
+    ports::{Fault, Item, Range, Store, Table},
+    records::{Claim, Claimants, Cursor, MirrorRow, Run, Schedule, Standing, Tenant, read, said},
+    undo,
 };
 
 /// The way of an address, an object id or a user principal name through the rules.
@@ -32,9 +35,7 @@ pub async fn explain(
     let Some(meta) = meta else { return Ok(Err(Failure::not_found(format!("there is no tenant {tenant}")))) };
     let meta: Tenant = read("the tenant", meta)?;
     let sync: Schedule = read("the schedule", sync.unwrap_or_default())?;
-    let cursor = |item| read::<Cursor>("a cursor", Option::unwrap_or_default(item));
-    let first_round = PerKind { users: cursor(users)?.first_round, groups: cursor(groups)?.first_round };
-    let loader = Loader { store, tenant, first_round, empty: false };
+    let loader = loader(store, tenant, users, groups)?;
     let exempt = exemptions(store, tenant).await?;
     let rules = Rules { settings: &meta.settings, exempt: &exempt, connection: meta.connection, now, deletions: true };
 
@@ -45,10 +46,16 @@ pub async fn explain(
             let verdict = verdicts.get(at).unwrap_or(&Verdict::Settled);
             let mut others = candidates.clone();
             let candidate = others.remove(at);
+            let undone = sync.undone && is_undone(&loader, &candidate, verdict).await?;
+            let mut next = next(&candidate, verdict);
+            if undone {
+                next =
+                    format!("hold what a person has undone, until it is released or Entra changes the object: {next}");
+            }
             let mut shown = steps(&rules, &candidate, &others);
-            shown.push(would(verdict));
+            shown.push(would(verdict, undone, &next));
             shown.push(last(store, tenant, &candidate, &sync).await?);
-            (shown, next(verdict))
+            (shown, next)
         }
         None => (nobody(&rules, text), "nothing: neither Entra nor the directory knows it".to_owned()),
     };
@@ -57,6 +64,39 @@ pub async fn explain(
         shown.push(Step { rule: "4.9".into(), question: "is Entra read?".into(), answer: "no".into(), detail });
     }
     Ok(Ok(json!({"address": text, "steps": shown, "next": next})))
+}
+
+fn loader<'a, S: Store>(
+    store: &'a S,
+    tenant: &'a TenantId,
+    users: Option<Item>,
+    groups: Option<Item>,
+) -> Result<Loader<'a, S>, Fault> {
+    let round = |item: Option<Item>| Ok(read::<Cursor>("a cursor", item.unwrap_or_default())?.first_round);
+    Ok(Loader { store, tenant, first_round: PerKind { users: round(users)?, groups: round(groups)? }, empty: false })
+}
+
+/// All addresses of whoever has one of them, here or in Entra.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn addresses_beside(
+    store: &impl Store,
+    tenant: &TenantId,
+    address: &Address,
+) -> Result<BTreeSet<Address>, Fault> {
+    let items = store.get(&Kind::ALL.map(|kind| keys::cursor(tenant, kind))).await?;
+    let [users, groups] = <[_; 2]>::try_from(items).unwrap_or_default();
+    let (mut candidates, at) = find(&loader(store, tenant, users, groups)?, address.as_str()).await?;
+    Ok(at.map(|at| candidates.swap_remove(at).addresses().into_iter().collect()).unwrap_or_default())
+}
+
+/// Whether a person has undone what would change, and Entra says of the object what it said then (rule 4.14).
+async fn is_undone<S: Store>(loader: &Loader<'_, S>, candidate: &Candidate, verdict: &Verdict) -> Result<bool, Fault> {
+    let (Some((id, entra, removed)), Verdict::Change(_)) = (&candidate.entra, verdict) else { return Ok(false) };
+    let name = (entra.kind(), id.clone());
+    let undone = undo::of(loader, std::slice::from_ref(&name)).await?;
+    Ok(undone.get(&name).is_some_and(|undone| undone.said == said(entra, *removed)))
 }
 
 /// Everybody who shares an address with the one that is meant, and the place of that one.
@@ -147,15 +187,16 @@ async fn by_principal_name<S: Store>(
     Ok(None)
 }
 
-fn would(verdict: &Verdict) -> Step {
+fn would(verdict: &Verdict, undone: bool, next: &str) -> Step {
     let answer = match verdict {
+        _ if undone => "hold".to_owned(),
         Verdict::Change(planned) => {
             serde_json::to_value(planned.change.category).unwrap_or_default().as_str().unwrap_or_default().to_owned()
         }
         Verdict::Failed(_) => "fail".to_owned(),
         _ => "nothing".to_owned(),
     };
-    Step { rule: "4.4".into(), question: "what would the next run do?".into(), answer, detail: next(verdict) }
+    Step { rule: "4.4".into(), question: "what would the next run do?".into(), answer, detail: next.to_owned() }
 }
 
 /// What stands against the object since a run last looked at it.

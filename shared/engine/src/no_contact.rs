@@ -1,4 +1,5 @@
-//! A tenant without a tech contact: warned in every run, and stopped after a week (rule 4.2).
+//! A tenant without a tech contact, or with one from which mails come back: warned in every run, and stopped after a week
+//! (rule 4.2).
 
 use directory::{Frequency, TenantId};
 use jiff::{SignedDuration, Timestamp};
@@ -15,22 +16,40 @@ use crate::{
 /// How long a tenant may go without.
 pub(crate) const GRACE_DAYS: i64 = 7;
 
-/// Whether the week is over.
-pub fn is_overdue(tenant: &Tenant, now: Timestamp) -> bool {
-    let since = tenant.no_contact_since.unwrap_or(tenant.created_at);
-    tenant.settings.tech_contact.is_none() && now.duration_since(since) > SignedDuration::from_hours(24 * GRACE_DAYS)
+/// Since when reports reach nobody; nothing where they do.
+pub(crate) fn since(tenant: &Tenant) -> Option<Timestamp> {
+    match tenant.settings.tech_contact {
+        None => Some(tenant.no_contact_since.unwrap_or(tenant.created_at)),
+        Some(_) => tenant.unreachable().map(|bounced| bounced.at),
+    }
 }
 
-/// What a run says of a tenant without a contact.
+/// Whether the week is over.
+pub fn is_overdue(tenant: &Tenant, now: Timestamp) -> bool {
+    since(tenant).is_some_and(|since| now.duration_since(since) > SignedDuration::from_hours(24 * GRACE_DAYS))
+}
+
+/// What a run says of a tenant whose reports reach nobody: of the address no more than its domain.
 pub fn warning(tenant: &Tenant, now: Timestamp) -> Option<Warning> {
-    let what = if is_overdue(tenant, now) {
-        format!(
+    since(tenant)?;
+    let over = is_overdue(tenant, now);
+    let message = match tenant.unreachable().map(|bounced| bounced.address.domain()) {
+        None if over => format!(
             "the tenant has had no tech contact for {GRACE_DAYS} days: it no longer runs by itself until one is named"
-        )
-    } else {
-        format!("the tenant has no tech contact: name one within {GRACE_DAYS} days, or it no longer runs by itself")
+        ),
+        None => {
+            format!("the tenant has no tech contact: name one within {GRACE_DAYS} days, or it no longer runs by itself")
+        }
+        Some(domain) if over => format!(
+            "mails to the tech contact at {domain} have come back for {GRACE_DAYS} days: the tenant no longer runs by \
+             itself until one is saved that can be reached"
+        ),
+        Some(domain) => format!(
+            "mails to the tech contact at {domain} come back: save one that can be reached within {GRACE_DAYS} days, or \
+             the tenant no longer runs by itself"
+        ),
     };
-    tenant.settings.tech_contact.is_none().then(|| Warning { code: "no_tech_contact".to_owned(), message: what })
+    Some(Warning { code: "no_tech_contact".to_owned(), message })
 }
 
 /// The writes that set the frequency to *never*, without those on the schedule; they are refused where somebody has just
@@ -52,13 +71,18 @@ pub fn stop(id: &TenantId, tenant: &Tenant, now: Timestamp) -> Vec<Write> {
         to: json!({"sync_frequency": 0}),
         totals: None,
     };
-    let mut audit = write(&audit);
-    audit.insert("ttl".to_owned(), json!(now.as_second() + AUDIT_KEPT));
     let never = ["due_at", "due_shard"].into_iter().map(|name| (name.to_owned(), Value::Null)).collect();
     let changed = Write {
         key: keys::meta(id),
         change: Change::Set { set: changed, add: Vec::new() },
         only_if: vec![Condition::Equals("rev", json!(tenant.rev))],
     };
-    vec![changed, set(keys::report(id), never), put(keys::audit(id, now, "no_tech_contact"), audit)]
+    vec![changed, set(keys::report(id), never), written_down(id, &audit, "no_tech_contact")]
+}
+
+/// The entry of the audit for something that nobody asked for.
+pub(crate) fn written_down(id: &TenantId, audit: &Audit, nonce: &str) -> Write {
+    let mut item = write(audit);
+    item.insert("ttl".to_owned(), json!(audit.at.as_second() + AUDIT_KEPT));
+    put(keys::audit(id, audit.at, nonce), item)
 }

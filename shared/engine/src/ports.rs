@@ -394,6 +394,8 @@ pub trait Queue {
 /// A mail, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
+    /// Whose mail it is, for when it comes back; the operator's is nobody's.
+    pub tenant: Option<TenantId>,
     /// To whom.
     pub to: Address,
     /// One line.

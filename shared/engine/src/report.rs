@@ -9,6 +9,7 @@ mod expiry;
 mod facts;
 mod ledger;
 mod people;
+mod returned;
 mod roll_up;
 mod runs;
 mod settings;
@@ -23,13 +24,15 @@ use jiff::{ToSpan as _, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
 
 use crate::{
-    keys,
+    keys, no_contact,
     ports::{Clock, Fault, Item, Letter, Mailer, Store},
     records::{Counts, Schedule, Tenant, read},
     run::refused,
 };
 use day::Day;
 use ledger::Posted;
+
+pub use returned::Returned;
 
 /// What a report is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,7 +140,9 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         if settings.sync_frequency.0 == 0 {
             return not_sent("never");
         }
-        let Some(to) = to else { return not_sent("no_tech_contact") };
+        let Some(to) = to.filter(|_| no_contact::since(&stored.meta).is_none()) else {
+            return not_sent("no_tech_contact");
+        };
         // Each mail by itself: a report that cannot be made does not keep a warning from going out.
         let report = self.daily(tenant, &stored, &day, &to, request).await;
         let warning = self.warning(tenant, &stored, &day, &to, request).await;
@@ -164,7 +169,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
             return Ok(Mailed::not_again(past));
         }
         let facts = facts::gather(self.store, self.clock, tenant, stored, day).await?;
-        self.post(tenant.as_str(), &what, request, letter(to, (self.writer.daily)(&facts))).await
+        self.post(tenant.as_str(), &what, request, letter(Some(tenant), to, (self.writer.daily)(&facts))).await
     }
 
     async fn warning(
@@ -176,7 +181,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         request: &Request,
     ) -> Result<Option<Mailed>, Fault> {
         let Some(due) = expiry::due(self.store, tenant, stored, day, self.clock.now()).await? else { return Ok(None) };
-        let letter = letter(to, (self.writer.expiry)(&due.facts));
+        let letter = letter(Some(tenant), to, (self.writer.expiry)(&due.facts));
         self.post(tenant.as_str(), &due.what, request, letter).await.map(Some)
     }
 
@@ -206,7 +211,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         if request.preview {
             return Ok(Reported::only(shown(Some(self.operator), &words)));
         }
-        Ok(self.post(ledger::OPERATOR, &what, request, letter(self.operator, words)).await?.reported())
+        Ok(self.post(ledger::OPERATOR, &what, request, letter(None, self.operator, words)).await?.reported())
     }
 
     /// The day that a request is about: one that has begun, at least in UTC, unless it is only looked at. A report that is
@@ -263,9 +268,9 @@ impl Mailed {
     }
 }
 
-fn letter(to: &Address, words: Words) -> Letter {
+fn letter(tenant: Option<&TenantId>, to: &Address, words: Words) -> Letter {
     let Words { subject, text, html } = words;
-    Letter { to: to.clone(), subject, text, html }
+    Letter { tenant: tenant.cloned(), to: to.clone(), subject, text, html }
 }
 
 fn shown(to: Option<&Address>, words: &Words) -> Value {

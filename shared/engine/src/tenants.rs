@@ -72,7 +72,8 @@ pub async fn put_settings(
             None => made(asked, settings, checked.unwrap_or_default().status, &mut writes),
             Some(found) => {
                 let report_due = report_due(store, &asked.tenant).await?;
-                let update = Update { settings, checked, replaces: last && replaces, report_due, part };
+                let names_contact = patch.get("tech_contact").is_some();
+                let update = Update { settings, checked, replaces: last && replaces, names_contact, report_due, part };
                 changed(asked, found, update, &mut writes)
             }
         };
@@ -115,6 +116,8 @@ fn made(asked: &Asked, settings: Settings, status: Status, writes: &mut Vec<Writ
         created_at: asked.now,
         credential: None,
         no_contact_since: settings.tech_contact.is_none().then_some(asked.now),
+        contact_saved_at: None,
+        contact_bounced: None,
         settings,
     };
     let sync = Schedule { due_shard: due.map(|_| schedule::run_shard(id)), due_at: due, ..Schedule::default() };
@@ -139,6 +142,8 @@ struct Update {
     checked: Option<Checked>,
     /// Another directory comes in the place of the present one.
     replaces: bool,
+    /// The request names the tech contact, be it the present one.
+    names_contact: bool,
     /// When a report is due as things are.
     report_due: Option<i64>,
     /// Tells the commits of one request apart.
@@ -153,12 +158,18 @@ fn changed(
     writes: &mut Vec<Write>,
 ) -> (Tenant, Schedule) {
     let id = &asked.tenant;
-    let Update { settings, checked, replaces, report_due, part } = update;
+    let Update { settings, checked, replaces, names_contact, report_due, part } = update;
     let before = std::mem::replace(&mut tenant.settings, settings);
     let differs = before != tenant.settings;
     let only_if = vec![Condition::Equals("rev", json!(tenant.rev))];
     tenant.connection += u32::from(replaces);
-    tenant.rev += u64::from(differs);
+    // Whoever saves the present contact once more knows that it can be reached again.
+    let confirms =
+        names_contact && before.tech_contact == tenant.settings.tech_contact && tenant.unreachable().is_some();
+    if confirms || before.tech_contact != tenant.settings.tech_contact {
+        (tenant.contact_saved_at, tenant.contact_bounced) = (Some(asked.now), None);
+    }
+    tenant.rev += u64::from(differs || confirms);
     let contact = tenant.settings.tech_contact.is_some();
     tenant.no_contact_since = tenant.no_contact_since.or(Some(asked.now)).filter(|_| !contact);
     let mut on_schedule = Item::new();
@@ -172,6 +183,8 @@ fn changed(
         ("status".to_owned(), json!(tenant.status)),
         ("rev".to_owned(), json!(tenant.rev)),
         ("no_contact_since".to_owned(), json!(tenant.no_contact_since)),
+        ("contact_saved_at".to_owned(), json!(tenant.contact_saved_at)),
+        ("contact_bounced".to_owned(), json!(tenant.contact_bounced)),
     ]);
     let meta = Change::Set { set: set_attributes, add: Vec::new() };
     writes.push(Write { key: keys::meta(id), change: meta, only_if });
@@ -206,6 +219,9 @@ fn changed(
     }
     if differs {
         writes.push(settings_audit(asked, part, &before, &tenant.settings));
+    } else if confirms {
+        let contact = json!({"tech_contact": tenant.settings.tech_contact});
+        writes.push(asked.audit(part, "put_tenant", "tech_contact", contact.clone(), contact));
     }
     (tenant, sync)
 }

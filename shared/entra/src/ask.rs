@@ -1,5 +1,6 @@
 //! One request to Graph: a first one of our own, or a link that Graph has given.
 
+use serde_json::Value;
 use url::Url;
 
 use crate::clouds::Place;
@@ -14,6 +15,10 @@ pub(crate) struct Ask<'a> {
     pub(crate) link: Option<&'a str>,
     /// JSON that is posted; without it this is a `GET`.
     pub(crate) body: Option<Vec<u8>>,
+    /// Doing it twice is not doing it once: it is tried again only where Graph has certainly done nothing.
+    pub(crate) once: bool,
+    /// A 403 or a 404 is an answer like any other, and no trouble.
+    pub(crate) may_lack: bool,
 }
 
 impl Ask<'_> {
@@ -29,7 +34,13 @@ impl Ask<'_> {
             segments.extend(path);
         }
         url.set_query(query);
-        Self { url, headers, link: None, body: None }
+        Self { url, headers, link: None, body: None, once: false, may_lack: false }
+    }
+
+    /// The same, posting this.
+    pub(crate) fn post(mut self, body: &Value) -> Self {
+        self.body = Some(body.to_string().into_bytes());
+        self
     }
 
     /// Whether this goes on with a round that has begun (`$skiptoken`), rather than beginning one.

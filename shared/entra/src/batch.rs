@@ -31,10 +31,10 @@ pub(crate) enum Part {
 }
 
 /// The question what the mailboxes of some users are for. The name of a part is the user's place.
-pub(crate) fn purposes(users: &[ObjectId]) -> Vec<u8> {
+pub(crate) fn purposes(users: &[ObjectId]) -> Value {
     let part = |(at, id): (usize, &ObjectId)| json!({"id": at.to_string(), "method": "GET", "url": format!("/users/{id}/mailboxSettings/userPurpose")});
     let requests: Vec<Value> = users.iter().enumerate().map(part).collect();
-    json!({ "requests": requests }).to_string().into_bytes()
+    json!({ "requests": requests })
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,9 @@ use std::{
 };
 
 use directory::{Code, Failure, GroupTold, Kind, Microsoft, ObjectId, UserTold};
-use engine::ports::{Certificate, Connection, Graph, GraphPage, Mailboxes, NewSecret, NoPage, NotAdded, Registration};
+use engine::ports::{
+    Certificate, Connection, Graph, GraphPage, Identity, Mailboxes, NewSecret, NoPage, NotAdded, Registration,
+};
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
@@ -14,9 +16,11 @@ use uuid::Uuid;
 
 use crate::{
     ask::Ask,
-    batch::{self, Part},
+    audiences::Audiences,
+    certificate::{BadCertificate, Certificate as Pair},
     clouds::{Clouds, Place},
     endpoint::BadEndpoint,
+    federation::{Federation, NoIdentity},
     graph_errors,
     http::{Http, exchange},
     page::{self, Misread},
@@ -29,11 +33,12 @@ use crate::{
 
 /// Microsoft Graph and its sign-in, for any number of tenants.
 #[derive(Debug)]
-pub struct Client {
-    clouds: Clouds,
+pub struct Client<I = NoIdentity> {
+    pub(crate) clouds: Clouds,
+    federation: Federation<I>,
     http: Http,
     tokens: Tokens,
-    first_pause: Duration,
+    pub(crate) first_pause: Duration,
 }
 
 /// Why there is no client.
@@ -46,15 +51,16 @@ pub enum NotBuilt {
     Http(#[from] reqwest::Error),
 }
 
-impl Client {
+impl<I: Identity> Client<I> {
     /// Graph at Microsoft's own hosts, or at the ones given: base URLs without `/v1.0` and without a tenant. An empty
-    /// text is none.
+    /// text is none. `identity` is who we are for directories that federate with us, and `audiences` for whom it says so.
     ///
     /// # Errors
     /// An endpoint that is no base URL, or plain `http` to somewhere else than loopback.
-    pub fn new(graph: Option<&str>, login: Option<&str>) -> Result<Self, NotBuilt> {
+    pub fn new(graph: Option<&str>, login: Option<&str>, identity: I, audiences: Audiences) -> Result<Self, NotBuilt> {
         Ok(Self {
             clouds: Clouds::new(graph, login)?,
+            federation: Federation { identity, audiences },
             http: Http::new()?,
             tokens: Tokens::default(),
             first_pause: Duration::from_millis(500),
@@ -68,7 +74,7 @@ impl Client {
     }
 
     /// A kept token or a new one.
-    async fn token(&self, who: &Connection, place: &Place, budget: Duration) -> Result<Arc<Token>, Failure> {
+    pub(crate) async fn token(&self, who: &Connection, place: &Place, budget: Duration) -> Result<Arc<Token>, Failure> {
         let patience = Patience::within(budget, self.first_pause);
         let slot = self.tokens.slot(who);
         let mut held =
@@ -76,7 +82,7 @@ impl Client {
         if let Some(token) = held.as_ref().filter(|token| token.is_fresh()) {
             return Ok(Arc::clone(token));
         }
-        let token = Arc::new(sign_in(&self.http, place, who, patience).await?);
+        let token = Arc::new(sign_in(&self.http, place, &self.federation, who, patience).await?);
         *held = Some(Arc::clone(&token));
         Ok(token)
     }
@@ -91,7 +97,7 @@ impl Client {
     }
 
     /// Ask Graph until it answers with something that `read` understands.
-    async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         who: &Connection,
         ask: Ask<'_>,
@@ -99,7 +105,8 @@ impl Client {
         read: impl Fn(&[u8]) -> Result<T, Misread>,
     ) -> Result<T, NoPage> {
         let place = self.clouds.place(who.cloud);
-        let (mut new_token, mut new_connection) = (false, false);
+        // A kept connection that has died leaves open what became of a request.
+        let (mut new_token, mut new_connection) = (false, ask.once);
         let mut replicated_in = self.first_pause * REPLICATION;
         loop {
             let token = self.token(who, place, patience.remaining()).await?;
@@ -120,17 +127,21 @@ impl Client {
             if let Some(body) = &ask.body {
                 request = request.header("content-type", "application/json").body(body.clone());
             }
+            let mut lacks = false;
             let trouble = match exchange(request, patience.remaining()).await {
-                Ok(answer) if answer.status == StatusCode::OK => match read(&answer.body) {
-                    Ok(value) => {
-                        let request_id = graph_errors::header(&answer.headers, "request-id");
-                        tracing::debug!(tenant = %who.tenant, asked_as, request_id, "Graph answered");
-                        return Ok(value);
+                Ok(answer) if matches!(answer.status, StatusCode::OK | StatusCode::NO_CONTENT) => {
+                    match read(&answer.body) {
+                        Ok(value) => {
+                            let request_id = graph_errors::header(&answer.headers, "request-id");
+                            tracing::debug!(tenant = %who.tenant, asked_as, request_id, "Graph answered");
+                            return Ok(value);
+                        }
+                        Err(misread) => trouble::misread(misread, &answer, &asked_as),
                     }
-                    Err(misread) => trouble::misread(misread, &answer, &asked_as),
-                },
+                }
                 Ok(answer) => {
-                    new_connection = answer.status == StatusCode::SERVICE_UNAVAILABLE;
+                    new_connection = ask.once || answer.status == StatusCode::SERVICE_UNAVAILABLE;
+                    lacks = ask.may_lack && matches!(answer.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
                     trouble::refused(&answer, who, &token, &ask, &asked_as)
                 }
                 Err(broken) => {
@@ -139,15 +150,18 @@ impl Client {
                     Trouble::Passing(sentences::broken(Service::Graph, broken, microsoft))
                 }
             };
-            trouble.log(who, &asked_as);
+            if !lacks {
+                trouble.log(who, &asked_as);
+            }
             match trouble {
                 Trouble::Passing(failure) => {
-                    if !patience.wait(failure.retry_after).await {
+                    let unclear = ask.once && failure.code != Code::Throttled;
+                    if unclear || !patience.wait(failure.retry_after).await {
                         return Err(failure.into());
                     }
                 }
                 Trouble::Lost(failure) => {
-                    if !patience.wait(failure.retry_after).await {
+                    if ask.once || !patience.wait(failure.retry_after).await {
                         return Err(if ask.is_inside_a_round() { NoPage::LinkDead(failure) } else { failure.into() });
                     }
                 }
@@ -176,7 +190,7 @@ impl Client {
 const REPLICATION: u32 = 10;
 
 /// What a failure is where there are no links.
-fn failure(no_page: NoPage) -> Failure {
+pub(crate) fn failure(no_page: NoPage) -> Failure {
     match no_page {
         NoPage::StateGone(failure) | NoPage::LinkDead(failure) | NoPage::Failure(failure) => failure,
     }
@@ -190,11 +204,11 @@ fn collection(kind: Kind) -> &'static str {
 }
 
 /// Background work: Microsoft sheds it first when it must (the page "Microsoft Graph service-specific throttling limits").
-const PAGE: &[(&str, &str)] = &[("accept", "application/json"), ("x-ms-throttle-priority", "Low")];
-const ONE: &[(&str, &str)] = &[("accept", "application/json")];
+pub(crate) const PAGE: &[(&str, &str)] = &[("accept", "application/json"), ("x-ms-throttle-priority", "Low")];
+pub(crate) const ONE: &[(&str, &str)] = &[("accept", "application/json")];
 const COUNT: &[(&str, &str)] = &[("accept", "text/plain"), ("consistencylevel", "eventual")];
 
-impl Graph for Client {
+impl<I: Identity> Graph for Client<I> {
     async fn page(
         &self,
         who: &Connection,
@@ -210,7 +224,7 @@ impl Graph for Client {
         let ask = match link {
             None => Ask::new(place, &[collection(kind), "delta"], Some(&select), PAGE),
             Some(link) => match place.graph.pin(link) {
-                Some(url) => Ask { url, headers: PAGE, link: Some(link), body: None },
+                Some(url) => Ask { url, link: Some(link), ..Ask::new(place, &[], None, PAGE) },
                 // Pages never bring such a link: Graph was somewhere else when it was stored. A full round mends it.
                 None => {
                     let failure = sentences::bad_answer(Service::Graph, Misread::Elsewhere, Microsoft::default());
@@ -226,6 +240,7 @@ impl Graph for Client {
         self.forget(who);
         let place = self.clouds.place(who.cloud);
         let mut patience = Patience::within(budget, self.first_pause);
+        self.spread_token(who, place, patience.remaining()).await?;
         for kind in Kind::ALL {
             let ask = Ask::new(place, &[collection(kind)], Some("$top=1&$select=id"), ONE);
             self.ask(who, ask, &mut patience, page::collection).await.map_err(failure)?;
@@ -240,59 +255,29 @@ impl Graph for Client {
     }
 
     async fn mailboxes(&self, who: &Connection, users: &[ObjectId], budget: Duration) -> Result<Mailboxes, Failure> {
-        let place = self.clouds.place(who.cloud);
-        let mut patience = Patience::within(budget, self.first_pause);
-        let mut told = Mailboxes::default();
-        let mut left = users.to_vec();
-        loop {
-            let ask = Ask { body: Some(batch::purposes(&left)), ..Ask::new(place, &["$batch"], None, PAGE) };
-            let parts = match self.ask(who, ask, &mut patience, |body| batch::read(body, &left)).await.map_err(failure)
-            {
-                Ok(parts) => parts,
-                Err(failure) if matches!(failure.code, Code::PermissionMissing | Code::ConsentMissing) => {
-                    let microsoft = failure.microsoft.unwrap_or_default();
-                    let denied = Some(sentences::mailboxes_denied(microsoft, who));
-                    return Ok(Mailboxes { denied, stopped: true, ..told });
-                }
-                Err(failure) if left.len() == users.len() => return Err(failure),
-                Err(_) => return Ok(Mailboxes { stopped: true, ..told }),
-            };
-            let mut pause = None;
-            left.clear();
-            for (id, part) in parts {
-                match part {
-                    Part::Kind(kind) => drop(told.kinds.insert(id, kind)),
-                    Part::Denied(microsoft) => told.denied = Some(sentences::mailboxes_denied(microsoft, who)),
-                    Part::Throttled(asked) => {
-                        pause = pause.max(asked);
-                        left.push(id);
-                    }
-                    Part::Unknown => (),
-                }
-            }
-            if left.is_empty() {
-                return Ok(told);
-            }
-            if !patience.wait(pause).await {
-                return Ok(Mailboxes { stopped: true, ..told });
-            }
-        }
+        self.ask_mailboxes(who, users, budget).await
     }
 
-    async fn registration(&self, _: &Connection, _: Duration) -> Result<Option<Registration>, Failure> {
-        Ok(None)
+    async fn registration(&self, who: &Connection, budget: Duration) -> Result<Option<Registration>, Failure> {
+        self.read_registration(who, budget).await
     }
 
-    async fn add_secret(&self, _: &Connection, _: &str, _: Timestamp, _: Duration) -> Result<NewSecret, NotAdded> {
-        Err(Failure::unexpected("unknown").into())
+    async fn add_secret(
+        &self,
+        who: &Connection,
+        name: &str,
+        ends: Timestamp,
+        budget: Duration,
+    ) -> Result<NewSecret, NotAdded> {
+        self.add_password(who, name, ends, budget).await
     }
 
-    async fn remove_secret(&self, _: &Connection, _: &str, _: Duration) -> Result<(), Failure> {
-        Err(Failure::unexpected("unknown"))
+    async fn remove_secret(&self, who: &Connection, key_id: &str, budget: Duration) -> Result<(), Failure> {
+        self.remove_password(who, key_id, budget).await
     }
 
-    fn certificate(&self, _: &SecretString) -> Result<Certificate, Failure> {
-        Err(Failure::unexpected("unknown"))
+    fn certificate(&self, pem: &SecretString) -> Result<Certificate, Failure> {
+        Pair::read(pem).map(|pair| pair.facts()).map_err(BadCertificate::invalid)
     }
 
     fn forget(&self, who: &Connection) {

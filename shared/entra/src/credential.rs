@@ -1,43 +1,74 @@
-//! How the application proves who it is (rule 1.3). Certificates and federated tokens have their place here.
+//! How the application proves who it is (rule 1.3): a secret, or an assertion that is made anew for each attempt.
+
+use std::time::Duration;
 
 use directory::{Code, CredentialKind, Failure};
-use engine::ports::Connection;
-use secrecy::ExposeSecret;
+use engine::ports::{Connection, Identity};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
-/// Why there is nothing to prove it with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoProof {
-    /// The credential is empty.
-    Empty,
-    /// The kind, which this version does not know.
-    NotYet(&'static str),
+use crate::{
+    assertion,
+    certificate::{BadCertificate, Certificate},
+    federation::{self, Federation},
+    sentences::connect,
+};
+
+/// The proof of one attempt.
+pub(crate) enum Proof<'a> {
+    /// A client secret.
+    Secret(&'a str),
+    /// What our certificate signed.
+    Signed(SecretString),
+    /// An identity token of the cloud account.
+    Issued(SecretString),
 }
 
-/// The fields of the token request that are the proof.
-pub(crate) fn proof(who: &Connection) -> Result<Vec<(&'static str, &str)>, NoProof> {
+/// The proof for the sign-in at `url`, within `time`.
+pub(crate) async fn proof<'a, I: Identity>(
+    who: &'a Connection,
+    url: &Url,
+    federation: &Federation<I>,
+    time: Duration,
+) -> Result<Proof<'a>, Failure> {
     match who.kind {
         CredentialKind::Secret => match who.secret.expose_secret().trim() {
-            "" => Err(NoProof::Empty),
-            secret => Ok(vec![("client_secret", secret)]),
+            "" => Err(empty()),
+            secret => Ok(Proof::Secret(secret)),
         },
-        CredentialKind::Certificate => Err(NoProof::NotYet("certificate")),
-        CredentialKind::Federated => Err(NoProof::NotYet("federated")),
+        CredentialKind::Certificate => Certificate::read(&who.secret)
+            .and_then(|certificate| assertion::sign(&certificate, &who.application_id, url))
+            .map(Proof::Signed)
+            .map_err(BadCertificate::refused),
+        CredentialKind::Federated => federation.token(who, time).await.map(Proof::Issued),
     }
 }
 
-impl From<NoProof> for Failure {
-    fn from(why: NoProof) -> Self {
-        match why {
-            NoProof::Empty => Self::new(
-                Code::CredentialSecretInvalid,
-                "Failed to connect. Please check your Azure (Entra ID) Credential: the client secret is empty",
-                "save the secret's Value with put_secret",
-            ),
-            NoProof::NotYet(kind) => Self::new(
-                Code::InvalidInput,
-                format!("this version cannot sign in with a credential of the kind {kind}"),
-                "set credential.kind to secret and save a client secret with put_secret",
-            ),
+impl Proof<'_> {
+    /// The fields of the token request that are the proof.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Secret(secret) => vec![("client_secret", secret)],
+            Self::Signed(assertion) | Self::Issued(assertion) => vec![
+                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+                ("client_assertion", assertion.expose_secret()),
+            ],
         }
     }
+
+    /// Say of a refusal what this proof tells about it.
+    pub(crate) fn explain(&self, failure: &mut Failure) {
+        match self {
+            Self::Issued(token) => federation::explain(failure, token),
+            Self::Secret(_) | Self::Signed(_) => (),
+        }
+    }
+}
+
+fn empty() -> Failure {
+    Failure::new(
+        Code::CredentialSecretInvalid,
+        connect("the client secret is empty"),
+        "save the secret's Value with put_secret",
+    )
 }

@@ -43,7 +43,7 @@ pub(crate) struct Refusal {
 }
 
 /// The codes that decide something, in lower case: their case varies (the page "Microsoft Graph error responses").
-const CODES: [(&str, Meaning); 27] = [
+const CODES: [(&str, Meaning); 29] = [
     ("syncstatenotfound", Meaning::StateGone),
     ("resyncrequired", Meaning::StateGone),
     ("directory_expiredpagetoken", Meaning::PageExpired),
@@ -69,6 +69,8 @@ const CODES: [(&str, Meaning); 27] = [
     ("request_unsupportedquery", Meaning::Unforeseen),
     ("request_badrequest", Meaning::Unforeseen),
     ("request_resourcenotfound", Meaning::Unforeseen),
+    ("credentialinvalidlifetimeasperapppolicy", Meaning::Unforeseen),
+    ("credentialtypenotallowedasperapppolicy", Meaning::Unforeseen),
     ("badrequest", Meaning::Unforeseen),
     ("notimplemented", Meaning::Unforeseen),
 ];

@@ -3,15 +3,21 @@
 //! What is known of Microsoft is here and nowhere else: hosts, sign-in, pages, errors, and how long to wait.
 
 mod ask;
+mod assertion;
+mod audiences;
 mod batch;
+mod certificate;
 mod client;
 mod clouds;
 mod credential;
 mod endpoint;
+mod federation;
 mod graph_errors;
 mod http;
+mod mailboxes;
 mod page;
 mod patience;
+mod registration;
 mod retry_after;
 mod sentences;
 mod sign_in;
@@ -22,5 +28,7 @@ mod trouble;
 #[cfg(test)]
 mod samples;
 
+pub use audiences::{Audiences, BadAudiences};
 pub use client::{Client, NotBuilt};
 pub use endpoint::BadEndpoint;
+pub use federation::NoIdentity;

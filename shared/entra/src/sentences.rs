@@ -73,7 +73,8 @@ const CONSENT: &str = "add Microsoft Graph's application permission Directory.Re
     the consent link (or presses Grant admin consent in the Entra portal); an application that was only ever given Azure AD Graph, which Microsoft has \
     retired, must move to Microsoft Graph: Directory.Read.All, application permission";
 
-fn connect(cause: &str) -> String {
+/// The sentence of every refused credential, and its precise cause.
+pub(crate) fn connect(cause: &str) -> String {
     format!("Failed to connect. Please check your Azure (Entra ID) Credential: {cause}")
 }
 
@@ -102,6 +103,44 @@ pub(crate) fn mailboxes_denied(microsoft: Microsoft, who: &Connection) -> Failur
     failure.consent_link = clouds::consent_link(who.cloud, &who.authority, &who.application_id);
     failure.microsoft = Some(microsoft);
     failure
+}
+
+/// The application may not change its own registration (rule 7.3).
+pub(crate) fn registration_denied(microsoft: Microsoft, who: &Connection) -> Failure {
+    let message = "The application may not change its own client secrets: it lacks the permission Application.ReadWrite.OwnedBy, or its \
+        own service principal is not among the owners of its registration. Grant admin consent";
+    let help = "add Microsoft Graph's application permission Application.ReadWrite.OwnedBy to the application, have an administrator of the \
+        directory open the consent link, and make the application's own service principal an owner of its registration (Graph: POST \
+        /applications/{id}/owners/$ref; the portal cannot); or switch rotate_secret off";
+    let mut failure = Failure::new(Code::PermissionMissing, message, help);
+    failure.consent_link = clouds::consent_link(who.cloud, &who.authority, &who.application_id);
+    failure.microsoft = Some(microsoft);
+    failure
+}
+
+/// Credentials are added where the application is registered.
+pub(crate) fn registered_elsewhere(microsoft: Microsoft) -> Failure {
+    let message = "The application is registered in another directory, and only that one can change its client secrets";
+    let mut failure = Failure::new(Code::NotFound, message, "switch rotate_secret off, and renew the secret by hand");
+    failure.microsoft = Some(microsoft);
+    failure
+}
+
+/// The directory's policy wants a shorter life.
+pub(crate) fn secret_too_long(failure: Failure) -> Failure {
+    let message =
+        "The directory's policy on application credentials allows client secrets only a shorter life".to_owned();
+    let help = "nothing, where a shorter life is tried by itself; otherwise an administrator of the directory raises the longest life in \
+        the policy (Entra portal: Enterprise applications, Application policies), or exempts the application from it";
+    Failure { code: Code::PermissionMissing, message, help: help.to_owned(), consent_link: None, ..failure }
+}
+
+/// The directory's policy wants no client secrets.
+pub(crate) fn secrets_forbidden(failure: Failure) -> Failure {
+    let message = "The directory's policy on application credentials forbids new client secrets".to_owned();
+    let help = "use a certificate or a federated credential instead (credential.kind), or an administrator of the directory exempts the \
+        application from the policy (Entra portal: Enterprise applications, Application policies)";
+    Failure { code: Code::PermissionMissing, message, help: help.to_owned(), consent_link: None, ..failure }
 }
 
 /// Which of Microsoft's two services.

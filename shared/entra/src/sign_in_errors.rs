@@ -17,7 +17,7 @@ use crate::{
 /// What a number says. Microsoft may change them at any time: they never decide alone that something is tried again
 /// (the page "Microsoft Entra authentication and authorization error codes").
 #[rustfmt::skip]
-const NUMBERS: [(u64, Code); 46] = [
+const NUMBERS: [(u64, Code); 61] = [
     (7_000_222, Code::CredentialSecretExpired),
     (7_000_215, Code::CredentialSecretInvalid),
     (700_016,   Code::ApplicationNotFound),
@@ -45,9 +45,12 @@ const NUMBERS: [(u64, Code); 46] = [
     (50_013,    Code::CredentialCertificateInvalid),
     (700_030,   Code::CredentialCertificateInvalid),
     (700_024,   Code::CredentialCertificateInvalid),
+    (700_023,   Code::CredentialCertificateInvalid),
     (70_021,    Code::CredentialFederationMismatch),
     (700_211,   Code::CredentialFederationMismatch),
+    (700_212,   Code::CredentialFederationMismatch),
     (700_213,   Code::CredentialFederationMismatch),
+    (5_002_738, Code::CredentialFederationMismatch),
     (70_025,    Code::CredentialFederationMismatch),
     (700_223,   Code::CredentialFederationMismatch),
     (700_238,   Code::CredentialFederationMismatch),
@@ -64,6 +67,20 @@ const NUMBERS: [(u64, Code); 46] = [
     (90_090,    Code::MicrosoftUnavailable),
     (50_033,    Code::MicrosoftUnavailable),
     (50_087,    Code::MicrosoftUnavailable),
+    // Entra could not read the keys of our identity tokens' issuer.
+    (50_166,    Code::MicrosoftUnavailable),
+    (501_661,   Code::MicrosoftUnavailable),
+    (90_061,    Code::MicrosoftUnavailable),
+    // Mistakes of ours, and failures of Microsoft's that do not pass.
+    (70_011,    Code::Unexpected),
+    (28_002,    Code::Unexpected),
+    (700_022,   Code::Unexpected),
+    (7_000_216, Code::Unexpected),
+    (7_000_218, Code::Unexpected),
+    (900_144,   Code::Unexpected),
+    (90_014,    Code::Unexpected),
+    (90_036,    Code::Unexpected),
+    (90_092,    Code::Unexpected),
 ];
 
 /// A loop of equal requests.
@@ -108,6 +125,13 @@ pub(crate) fn failure(answer: &Answer, who: &Connection, asked_as: &str) -> Fail
 }
 
 fn code(status: u16, error: Option<&str>, hint: Option<Code>, kind: CredentialKind) -> Code {
+    // The same numbers speak of what a certificate signed and of what an issuer signed.
+    let hint = match (hint, kind) {
+        (Some(Code::CredentialCertificateInvalid), CredentialKind::Federated) => {
+            Some(Code::CredentialFederationMismatch)
+        }
+        (hint, _) => hint,
+    };
     let refusal = hint.filter(|code| !code.passes());
     match (status, error) {
         (429, _) => Code::Throttled,
@@ -153,6 +177,10 @@ mod tests {
         check("conditional access",       400, "invalid_grant",           &[53_003],     ConditionalAccess);
         check("a loop",                   400, "invalid_grant",           &[50_196],     Throttled);
         check("our own mistake",          400, "invalid_scope",           &[70_011],     Unexpected);
+        check("a field is missing",       401, "invalid_client",          &[7_000_218],  Unexpected);
+        check("Microsoft's own, for good", 400, "invalid_grant",          &[90_036],     Unexpected);
+        check("home in another cloud",    400, "invalid_request",         &[900_382],    WrongCloud);
+        check("the issuer is not read",   400, "invalid_request",         &[50_166],     MicrosoftUnavailable);
         // The number is unknown, or says something else than `error` and status: these two decide.
         check("a new credential number",  401, "invalid_client",          &[7_999_999],  CredentialSecretInvalid);
         check("no number",                401, "invalid_client",          &[],           CredentialSecretInvalid);
@@ -195,6 +223,31 @@ mod tests {
                 (microsoft.correlation_id.as_deref(), microsoft.request_id.as_deref()),
                 (Some("c-1"), Some("t-1"))
             );
+        }
+    }
+
+    #[test]
+    fn r1_7_every_number_that_is_known_decides_on_its_own() {
+        let mut numbers: Vec<u64> = NUMBERS.iter().map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        assert!(numbers.windows(2).all(|pair| pair[0] != pair[1]), "a number comes twice");
+        for (number, expected) in NUMBERS {
+            check(&number.to_string(), 400, "invalid_request", &[number], expected);
+        }
+    }
+
+    #[test]
+    fn r1_3_an_assertion_is_a_certificates_or_an_issuers() {
+        for (number, certificates, issuers) in [
+            (700_024, Code::CredentialCertificateInvalid, Code::CredentialFederationMismatch),
+            (50_013, Code::CredentialCertificateInvalid, Code::CredentialFederationMismatch),
+            (700_212, Code::CredentialFederationMismatch, Code::CredentialFederationMismatch),
+            (7_999_999, Code::CredentialCertificateInvalid, Code::CredentialFederationMismatch),
+        ] {
+            let hint = NUMBERS.iter().find(|(known, _)| *known == number).map(|(_, code)| *code);
+            let by = |kind| code(401, Some("invalid_client"), hint, kind);
+            let told = (by(CredentialKind::Certificate), by(CredentialKind::Federated));
+            assert_eq!(told, (certificates, issuers), "{number}");
         }
     }
 

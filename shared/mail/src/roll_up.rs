@@ -1,6 +1,6 @@
 //! The operator's day over all tenants (rule 6.8).
 
-use directory::facts::{Expiring, Listed, Named, NeverRan, RollUpFacts, Trouble, Waiting};
+use directory::facts::{Expiring, Listed, Named, NeverRan, RollUpFacts, Trouble, Unreached, Waiting};
 
 use crate::{
     Rendered, escape,
@@ -32,6 +32,7 @@ pub fn roll_up(facts: &RollUpFacts) -> Rendered {
             section("Held", &facts.held, held),
             section("Never ran", &facts.never_ran, never_ran),
             section("Credentials by the day they end", &facts.expiring, expiring),
+            section("Reports that come back", &facts.unreached, unreached),
             section("Switched off for want of a technical contact", &facts.switched_off, switched_off),
         ],
         footer: vec!["This roll-up goes to the operator every day.".to_owned()],
@@ -41,7 +42,8 @@ pub fn roll_up(facts: &RollUpFacts) -> Rendered {
 
 /// The verdict. Credentials that end some day are listed always, and ask for attention when the day is near.
 fn judge(facts: &RollUpFacts) -> (Mood, String) {
-    let urgent = [facts.failed.total, facts.held.total, facts.never_ran.total, facts.switched_off.total];
+    let RollUpFacts { failed, held, never_ran, unreached, switched_off, .. } = facts;
+    let urgent = [failed.total, held.total, never_ran.total, unreached.total, switched_off.total];
     let near = facts.expiring.shown.iter().any(|expiring| expiring.expiry.days_left <= NEAR);
     let mood = if near || urgent.iter().any(|total| *total != 0) { Mood::Attention } else { Mood::Ok };
     let parts = [
@@ -49,6 +51,7 @@ fn judge(facts: &RollUpFacts) -> (Mood, String) {
         (facts.held.total, "held"),
         (facts.never_ran.total, "never ran"),
         (facts.expiring.total, "expiring"),
+        (facts.unreached.total, "unreachable"),
         (facts.switched_off.total, "switched off"),
     ];
     let parts: Vec<_> = parts.iter().filter(|(n, _)| *n != 0).map(|(n, what)| format!("{n} {what}")).collect();
@@ -100,6 +103,23 @@ fn expiring(expiring: &Expiring) -> Item {
     line(&expiring.tenant, words::day(expiring.expiry.on), detail)
 }
 
+fn unreached(unreached: &Unreached) -> Item {
+    let what = if unreached.complaint {
+        "Its technical contact reported our mails as unwanted on"
+    } else {
+        "Mails to its technical contact have come back since"
+    };
+    let detail = format!(
+        "{what} {}: none is sent until a technical contact is saved, and after 7 days its frequency becomes 0.",
+        words::day(unreached.since.date())
+    );
+    line(&unreached.tenant, String::new(), detail)
+}
+
 fn switched_off(tenant: &Named) -> Item {
-    line(tenant, String::new(), "Its frequency is 0 now; give it a technical contact, then a frequency.".to_owned())
+    line(
+        tenant,
+        String::new(),
+        "Its frequency is 0 now; give it a technical contact that can be reached, then a frequency.".to_owned(),
+    )
 }

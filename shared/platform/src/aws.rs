@@ -50,6 +50,8 @@ impl Aws {
 
     /// The post.
     pub fn post(&self, environment: &Environment) -> Result<Post, BadVariable> {
-        Post::new(aws_sdk_ses::Client::new(&self.0), environment.mail_from()?).map_err(|_| wrong_sender())
+        let (from, set) = (environment.mail_from()?, environment.configuration_set()?);
+        let client = aws_sdk_ses::Client::new(&self.0);
+        Post::new(client, from, set, environment.report_concurrency()?).map_err(|_| wrong_sender())
     }
 }

@@ -1,6 +1,6 @@
 //! The variables that the template sets. Each function needs some; what is missing is an error where it is needed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use directory::Address;
 
@@ -17,7 +17,7 @@ pub struct BadVariable {
     expected: &'static str,
 }
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 14] = [
     "STAGE",
     "CONTROL_TABLE",
     "DIRECTORY_TABLE",
@@ -29,6 +29,8 @@ const NAMES: [&str; 12] = [
     "TEST_CLOCK",
     "LEASE_GRACE_SECONDS",
     "MAIL_FROM",
+    "CONFIGURATION_SET",
+    "REPORT_CONCURRENCY",
     "OPERATOR_MAIL",
 ];
 
@@ -107,6 +109,17 @@ impl Environment {
         self.needed("MAIL_FROM", SENDER)
     }
 
+    /// The configuration set of SES that tells which mails came back.
+    pub fn configuration_set(&self) -> Result<&str, BadVariable> {
+        self.needed("CONFIGURATION_SET", "the name of the configuration set of SES")
+    }
+
+    /// How many environments mail at the same time.
+    pub fn report_concurrency(&self) -> Result<NonZeroU32, BadVariable> {
+        let expected = "how many reports are made at the same time, 1 or more";
+        self.needed("REPORT_CONCURRENCY", expected)?.parse().map_err(|_| wrong("REPORT_CONCURRENCY", expected))
+    }
+
     /// Who gets the roll-up.
     pub fn operator_mail(&self) -> Result<Address, BadVariable> {
         let expected = "the mail address that gets the daily roll-up";
@@ -166,6 +179,8 @@ mod tests {
         assert_eq!(wrong, expected);
         assert!(with("LEASE_GRACE_SECONDS", "-1").lease_grace().is_err());
         assert_eq!(with("LEASE_GRACE_SECONDS", "0").lease_grace().unwrap(), Duration::ZERO, "as the template allows");
+        assert_eq!(with("REPORT_CONCURRENCY", "5").report_concurrency().unwrap().get(), 5);
+        assert!(with("REPORT_CONCURRENCY", "0").report_concurrency().is_err(), "nobody would mail");
         assert!(with("TEST_CLOCK", "yes").test_clock().is_err());
         assert!(with("TEST_CLOCK", "on").test_clock().unwrap());
         assert!(!with("OPERATOR_MAIL", "ann@").operator_mail().unwrap_err().to_string().contains("ann"));

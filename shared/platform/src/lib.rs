@@ -9,6 +9,7 @@ mod expression;
 mod fault;
 pub mod log;
 pub mod metrics;
+mod pace;
 mod post;
 mod queues;
 mod secrets;

@@ -1,30 +1,36 @@
-//! Mail through SES: a letter becomes MIME with a plain and an HTML part.
+//! Mail through SES, at its pace: a letter becomes MIME with a plain and an HTML part.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use aws_sdk_ses::{
     Client,
     config::{Config, retry::RetryConfig},
     error::ProvideErrorMetadata,
     primitives::Blob,
-    types::RawMessage,
+    types::{MessageTag, RawMessage},
 };
+use directory::TenantId;
 use engine::ports::{Fault, Letter, Mailer};
 use lettre::message::{
     Mailbox, Message, MultiPart,
     header::{HeaderName, HeaderValue},
 };
 
-use crate::fault::{RETRIES, fault, pause, turned_away};
+use crate::{
+    fault::{RETRIES, fault, pause, turned_away},
+    pace::Pace,
+};
 
 /// The first pause after SES turned a mail away: it counts mails by the second.
 const STEP: Duration = Duration::from_millis(250);
 
 /// SES.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Post {
     client: Client,
     from: Mailbox,
+    configuration_set: String,
+    pace: Pace,
 }
 
 /// A sender that is not one.
@@ -33,12 +39,19 @@ pub struct Post {
 pub struct BadSender;
 
 impl Post {
-    /// Mail from this sender, whose address or domain is verified in SES.
+    /// Mail from this sender, whose address or domain is verified in SES, over a configuration set that tells what came
+    /// back, as one of so many environments that mail at the same time.
     ///
     /// # Errors
     /// [`BadSender`] for what is not an address, with or without a name before it.
-    pub fn new(client: Client, from: &str) -> Result<Self, BadSender> {
-        Ok(Self { client, from: from.parse().map_err(|_| BadSender)? })
+    pub fn new(
+        client: Client,
+        from: &str,
+        configuration_set: impl Into<String>,
+        senders: NonZeroU32,
+    ) -> Result<Self, BadSender> {
+        let (from, pace) = (from.parse().map_err(|_| BadSender)?, Pace::of_one_of(senders));
+        Ok(Self { client, from, configuration_set: configuration_set.into(), pace })
     }
 }
 
@@ -47,10 +60,16 @@ impl Mailer for Post {
     /// passing fault; only what SES turned away is tried again here.
     async fn send(&self, letter: &Letter) -> Result<String, Fault> {
         let message = RawMessage::builder().data(Blob::new(mime(&self.from, letter)?)).build();
-        let message = message.map_err(|err| Fault::permanent("cannot build a mail").because(err))?;
+        let unbuilt = |err| Fault::permanent("cannot build a mail").because(err);
+        let message = message.map_err(unbuilt)?;
         let call = self.client.send_raw_email().source(self.from.email.to_string()).raw_message(message);
         // The envelope is ours: no header of the letter can add to it.
         let call = call.destinations(letter.to.as_str());
+        // What comes back names the tenant by its tag.
+        let tag = |tenant: &TenantId| MessageTag::builder().name("tenant").value(tenant.as_str()).build();
+        let tags = letter.tenant.as_ref().map(tag).transpose().map_err(unbuilt)?;
+        let call = call.configuration_set_name(&self.configuration_set).set_tags(tags.map(|tag| vec![tag]));
+        self.pace.turn(&self.client).await?;
         let mut attempt = 0;
         loop {
             let once = Config::builder().retry_config(RetryConfig::disabled());
@@ -72,7 +91,7 @@ impl Mailer for Post {
 }
 
 fn mime(from: &Mailbox, letter: &Letter) -> Result<Vec<u8>, Fault> {
-    let Letter { to, subject, text, html } = letter;
+    let Letter { tenant: _, to, subject, text, html } = letter;
     let to =
         to.as_str().parse().map_err(|_| Fault::permanent("the recipient's address cannot be written in a mail"))?;
     let header = |name, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
@@ -100,6 +119,7 @@ mod tests {
     /// The header block with folded lines joined, and the rest.
     fn written(subject: &str, text: &str, html: &str) -> (String, String) {
         let letter = Letter {
+            tenant: None,
             to: directory::Address::parse("o'neil+x@Bücher.example").unwrap(),
             subject: subject.into(),
             text: text.into(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::clock::property_date;
+use crate::{certificate::Certificate, clock::property_date};
 
 /// An application as one directory knows it, with the roles that its administrator consented to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Application {
     /// The enterprise application is switched off.
     #[serde(default)]
     pub disabled: bool,
+    /// Its own service principal is among its owners, so that `Application.ReadWrite.OwnedBy` suffices to change it.
+    #[serde(default = "yes")]
+    pub owned: bool,
     /// Its client secrets.
     #[serde(default)]
     pub secrets: Vec<ClientSecret>,
@@ -43,27 +46,10 @@ pub struct ApplicationChange {
     pub client_id: Option<Uuid>,
     pub roles: Option<BTreeSet<String>>,
     pub disabled: Option<bool>,
+    pub owned: Option<bool>,
     pub secrets: Option<Vec<ClientSecret>>,
     pub certificates: Option<Vec<Certificate>>,
     pub federated: Option<Vec<Federated>>,
-}
-
-/// The registration of a certificate: its thumbprint is enough, as no signature is checked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Certificate {
-    /// The portal's *Certificate ID*.
-    #[serde(default = "Uuid::new_v4")]
-    pub key_id: Uuid,
-    /// The portal's description.
-    #[serde(default)]
-    pub name: String,
-    /// As the assertion's header has it: `x5t#S256` or `x5t`.
-    pub thumbprint: String,
-    /// From when it is accepted.
-    #[serde(default = "long_ago")]
-    pub starts: Timestamp,
-    /// Until when it is accepted.
-    pub ends: Timestamp,
 }
 
 /// A federated identity credential.
@@ -98,11 +84,21 @@ pub struct ClientSecret {
     pub starts: Timestamp,
     /// Until when it is accepted.
     pub ends: Timestamp,
+    /// So many sign-ins are still refused, as the secret is not known everywhere yet.
+    #[serde(default)]
+    pub unknown_for: u32,
 }
 
 fn long_ago() -> Timestamp {
     Timestamp::UNIX_EPOCH
 }
+
+fn yes() -> bool {
+    true
+}
+
+/// More are refused (the page "Workload identity federation considerations").
+const MOST_FEDERATED: usize = 20;
 
 impl Application {
     /// The application as Graph shows it; no secret is in it.
@@ -118,36 +114,25 @@ impl Application {
         })
     }
 
-    /// Change what is given.
-    pub(crate) fn change(&mut self, change: ApplicationChange) {
-        let ApplicationChange { client_id: _, roles, disabled, secrets, certificates, federated } = change;
+    /// Change what is given, unless it would have too many federated credentials.
+    pub(crate) fn change(&mut self, change: ApplicationChange) -> bool {
+        let ApplicationChange { client_id: _, roles, disabled, owned, secrets, certificates, federated } = change;
+        if federated.as_ref().is_some_and(|federated| federated.len() > MOST_FEDERATED) {
+            return false;
+        }
         set(&mut self.roles, roles);
         set(&mut self.disabled, disabled);
+        set(&mut self.owned, owned);
         set(&mut self.secrets, secrets);
         set(&mut self.certificates, certificates);
         set(&mut self.federated, federated);
+        true
     }
 }
 
 fn set<T>(old: &mut T, new: Option<T>) {
     if let Some(new) = new {
         *old = new;
-    }
-}
-
-impl Certificate {
-    /// One of `keyCredentials`.
-    fn shown(&self) -> Value {
-        json!({
-            "customKeyIdentifier": self.thumbprint,
-            "displayName": self.name,
-            "endDateTime": property_date(self.ends),
-            "key": null,
-            "keyId": self.key_id,
-            "startDateTime": property_date(self.starts),
-            "type": "AsymmetricX509Cert",
-            "usage": "Verify",
-        })
     }
 }
 

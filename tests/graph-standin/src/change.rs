@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     application::{Application, ApplicationChange},
     directory::{Cloud, Directory, Entry, Kind, Life, Link, MemberKind, Properties, What},
+    policy::Policy,
 };
 
 /// A change. Users, groups and members are named by id, principal name, mail, nickname or display name.
@@ -69,6 +70,8 @@ pub enum Change {
     PutApplication {
         application: Application,
     },
+    /// Restrict new credentials; what is left out is not restricted.
+    SetPolicy(Policy),
     /// Bind the directory to one cloud, or to none.
     SetCloud {
         cloud: Option<Cloud>,
@@ -91,6 +94,8 @@ pub enum Refusal {
     NotDeleted(String),
     #[error("the directory has no such application")]
     NoApplication,
+    #[error("an application has at most 20 federated credentials")]
+    TooManyFederated,
 }
 
 impl Directory {
@@ -155,14 +160,17 @@ impl Directory {
                 let mut all = self.applications.iter_mut();
                 let application = all.find(|one| change.client_id.is_none_or(|id| id == one.client_id));
                 let application = application.ok_or(Refusal::NoApplication)?;
-                application.change(change);
-                Ok(application.client_id)
+                if application.change(change) { Ok(application.client_id) } else { Err(Refusal::TooManyFederated) }
             }
             Change::PutApplication { application } => {
                 let id = application.client_id;
                 self.applications.retain(|other| other.client_id != id);
                 self.applications.push(application);
                 Ok(id)
+            }
+            Change::SetPolicy(policy) => {
+                self.policy = policy;
+                Ok(self.id)
             }
             Change::SetCloud { cloud } => {
                 self.cloud = cloud;

@@ -72,6 +72,7 @@ pub(crate) fn application(directory: Uuid, secret: &str, roles: &[&str]) -> Appl
         name: "Entra Sync".to_owned(),
         roles: roles.iter().map(|&role| role.to_owned()).collect(),
         disabled: false,
+        owned: true,
         certificates: Vec::new(),
         federated: Vec::new(),
         secrets: vec![ClientSecret {
@@ -80,6 +81,7 @@ pub(crate) fn application(directory: Uuid, secret: &str, roles: &[&str]) -> Appl
             value: secret.to_owned(),
             starts: jiff::Timestamp::constant(1_735_689_600, 0),
             ends,
+            unknown_for: 0,
         }],
     }
 }

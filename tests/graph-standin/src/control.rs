@@ -78,7 +78,7 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
 
 /// Requests by what they were about, `total`, and `users_delta` and `groups_delta` among them.
 pub(crate) fn counters(requests: &[Request]) -> BTreeMap<String, usize> {
-    let names = ["total", "token", "users", "groups", "other", "users_delta", "groups_delta"];
+    let names = ["total", "token", "users", "groups", "identity", "other", "users_delta", "groups_delta"];
     let mut counters: BTreeMap<String, usize> = names.into_iter().map(|name| (name.to_owned(), 0)).collect();
     let mut add = |name: &str| *counters.entry(name.to_owned()).or_default() += 1;
     for request in requests {
@@ -121,6 +121,7 @@ fn described(directory: &Directory) -> Value {
         "display_name": directory.display_name,
         "domains": directory.domains,
         "applications": directory.applications,
+        "policy": directory.policy,
         "users": directory.users.here().count(),
         "groups": directory.groups.here().count(),
     })

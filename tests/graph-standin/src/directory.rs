@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::application::Application;
+use crate::{application::Application, policy::Policy};
 
 /// The properties of an object by Microsoft's names, `id` not among them.
 pub type Properties = Map<String, Value>;
@@ -26,6 +26,8 @@ pub struct Directory {
     pub cloud: Option<Cloud>,
     /// Applications that can sign in.
     pub applications: Vec<Application>,
+    /// What it allows of new credentials.
+    pub policy: Policy,
     pub(crate) users: Objects,
     pub(crate) groups: Objects,
     pub(crate) log: Vec<Entry>,
@@ -190,6 +192,7 @@ impl Directory {
             domains: domains.iter().map(|&domain| domain.to_owned()).collect(),
             cloud: None,
             applications: Vec::new(),
+            policy: Policy::default(),
             users: Objects::default(),
             groups: Objects::default(),
             log: Vec::new(),

@@ -15,15 +15,21 @@ pub(crate) struct GraphError {
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) details: Option<Value>,
 }
 
 impl GraphError {
     pub(crate) fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), headers: Vec::new() }
+        Self { status, code: code.to_owned(), message: message.into(), headers: Vec::new(), details: None }
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn details(mut self, details: Value) -> Self {
+        self.details = Some(details);
         self
     }
 
@@ -103,9 +109,12 @@ impl GraphError {
             inner.insert("message".to_owned(), "Please retry after".into());
             inner.insert("status".to_owned(), "429".into());
         }
-        let body = json!({
+        let mut body = json!({
             "error": { "code": self.code, "message": self.message, "innerError": Value::Object(inner) }
         });
+        if let Some(details) = self.details {
+            body["error"]["details"] = details;
+        }
         let mut answer = Answer::with(self.status, Body::Json(body));
         answer.headers = self.headers;
         answer

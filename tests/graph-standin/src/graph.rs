@@ -28,7 +28,7 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Result<Answer, GraphErro
         ("POST", [applications, path @ ..]) if applications.starts_with("applications") => {
             let (key, action) = keyed(applications, path);
             match action {
-                ["addPassword"] => passwords::add(directory, applications, key, &claims, call),
+                ["addPassword"] => passwords::add(directory, applications, key, &claims, call, &settings),
                 ["removePassword"] => passwords::remove(directory, applications, key, &claims, call),
                 _ => Err(no_resource(applications)),
             }

@@ -18,7 +18,7 @@
 //!
 //! # As a program
 //!
-//! `graph-standin [--port 8085] [--company USERS,GROUPS,SEED]…` serves the demo companies and says when it is ready.
+//! `graph-standin [--port 8085] [--role ARN] [--company USERS,GROUPS,SEED]…` serves the demo companies and says when it is ready.
 //!
 //! # Control addresses
 //!
@@ -42,6 +42,26 @@
 //! `{"stall": {"milliseconds": 500}}`, `{"foreign_link": {"origin": "https://graph.example.net"}}`, `"loop"`, `"empty_page"`,
 //! `"nothing"`, `"twice"`, `"wrong_types"` and `"garble"`.
 //!
+//! # Credentials of an application
+//!
+//! `{"op": "set_application", …}` takes, beside `roles` and `disabled`:
+//!
+//! | field | what it holds |
+//! |---|---|
+//! | `secrets` | `[{"value": "demo-value", "ends": "2030-01-01T00:00:00Z"}]` and, where wanted, `key_id`, `name`, `starts`, `unknown_for` (so many sign-ins are still refused) |
+//! | `certificates` | `[{"certificate": "PEM, or DER in Base64"}]` and, where wanted, `key_id`, `name`, `starts`, `ends`; signatures of assertions are checked (PS256, RS256) |
+//! | `federated` | `[{"issuer": "http://127.0.0.1:8085/identity", "subject": "arn:…", "audience": "api://AzureADTokenExchange"}]`, 20 at most; the issuer's keys are read over HTTP from loopback, and signatures (RS256) are checked |
+//! | `owned` | whether the application's own service principal is among its owners, as `Application.ReadWrite.OwnedBy` wants |
+//!
+//! `{"op": "set_policy", "password_lifetime_days": 90, "passwords_forbidden": false}` is the directory's policy on new
+//! credentials. The setting `new_secret_delay` makes so many sign-ins with a newly added secret fail.
+//!
+//! # Identity tokens of AWS
+//!
+//! `POST /identity/` answers `GetWebIdentityToken` as STS does, with a token of the setting `identity_subject` (or
+//! `--role`), signed with RS256; `GET /identity/.well-known/openid-configuration` and `GET /identity/jwks.json` are its
+//! issuer's. The setting `identity_disabled` makes it refuse. Faults and the log know these requests as `identity`.
+//!
 //! # What is believed of Graph
 //!
 //! Where Microsoft's words leave it open, a first round tells links to users in deleted items like any others, a restored
@@ -52,6 +72,7 @@ mod application;
 mod assertion;
 mod batch;
 mod call;
+mod certificate;
 mod change;
 mod clock;
 mod company;
@@ -63,9 +84,12 @@ mod directory;
 mod errors;
 mod faults;
 mod graph;
+mod identity;
+mod issuers;
 mod lists;
 mod passwords;
 mod person;
+mod policy;
 mod properties;
 mod requests;
 mod round;
@@ -77,13 +101,15 @@ mod standin;
 mod token;
 mod world;
 
-pub use application::{Application, ApplicationChange, Certificate, ClientSecret, Federated};
+pub use application::{Application, ApplicationChange, ClientSecret, Federated};
+pub use certificate::{Certificate, NotACertificate};
 pub use change::{Change, Refusal};
 pub use company::company;
 pub use demo::{CONTOSO, Demo, FABRIKAM, NORTHWIND, demo};
 pub use directory::{Cloud, Directory, MemberKind, Properties};
 pub use faults::{Fault, Match, Rule};
 pub use person::{distribution_list, person, security_group};
+pub use policy::Policy;
 pub use requests::{About, Request};
 pub use settings::Settings;
 pub use standin::Standin;

@@ -1,4 +1,4 @@
-//! The stand-in as a program: `graph-standin [--port N] [--company USERS,GROUPS,SEED]…`.
+//! The stand-in as a program: `graph-standin [--port N] [--role ARN] [--company USERS,GROUPS,SEED]…`.
 
 use std::{
     error::Error,
@@ -11,12 +11,14 @@ const PORT: u16 = 8085;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut port = PORT;
+    let mut role = None;
     let mut directories = demo();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
         match argument.as_str() {
             "--port" => port = value.parse()?,
+            "--role" => role = Some(value),
             "--company" => match value.split(',').collect::<Vec<_>>().as_slice() {
                 [users, groups, seed] => directories.push(company(users.parse()?, groups.parse()?, seed.parse()?)),
                 _ => return Err("--company wants USERS,GROUPS,SEED".into()),
@@ -24,7 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => return Err(format!("unknown argument {argument}").into()),
         }
     }
-    let standin = Standin::start_at(port, directories)?;
+    let mut standin = Standin::start_at(port, directories)?;
+    if let Some(role) = role {
+        standin = standin.with_role(&role);
+    }
     writeln!(stdout(), "graph-standin ready on {}", standin.graph_endpoint())?;
     loop {
         std::thread::park();

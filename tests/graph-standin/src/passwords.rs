@@ -1,6 +1,6 @@
 //! The application's own registration: reading its secrets, adding one, removing one.
 
-use jiff::{Span, Timestamp};
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -10,6 +10,7 @@ use crate::{
     call::Call,
     directory::Directory,
     errors::GraphError,
+    settings::Settings,
     token::Claims,
 };
 
@@ -23,7 +24,7 @@ pub(crate) fn read(
     let application = directory.applications.iter().find(|one| is(one, segment, key));
     let all = ["Application.Read.All", "Application.ReadWrite.All"].iter().any(|role| claims.roles.contains(*role));
     let own = claims.roles.contains("Application.ReadWrite.OwnedBy");
-    let allowed = all || own && application.is_some_and(|one| one.client_id == claims.appid);
+    let allowed = all || own && application.is_some_and(|one| one.owned && one.client_id == claims.appid);
     if !allowed {
         return Err(GraphError::forbidden());
     }
@@ -38,18 +39,28 @@ pub(crate) fn add(
     key: Option<&str>,
     claims: &Claims,
     call: &Call,
+    settings: &Settings,
 ) -> Result<Answer, GraphError> {
+    let policy = directory.policy.clone();
     let application = owned(directory, segment, key, claims)?;
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let asked = body.get("passwordCredential").cloned().unwrap_or_default();
     let date = |name: &str| asked.get(name).and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
     let starts = date("startDateTime").unwrap_or(call.now);
-    let two_years = Span::new().hours(2 * 365 * 24);
-    let ends = date("endDateTime").or_else(|| starts.checked_add(two_years).ok()).unwrap_or(Timestamp::MAX);
+    let in_two_years = || starts.to_zoned(TimeZone::UTC).checked_add(2.years()).ok().map(|date| date.timestamp());
+    let ends = date("endDateTime").or_else(in_two_years).unwrap_or(Timestamp::MAX);
+    policy.allows(starts, ends)?;
     let key_id = Uuid::new_v4();
     let (random, _) = Uuid::new_v4().as_u64_pair();
     let name = asked.get("displayName").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let secret = ClientSecret { key_id, name, value: format!("{random:x}~demo-value"), starts, ends };
+    let secret = ClientSecret {
+        key_id,
+        name,
+        value: format!("{random:x}~demo-value"),
+        starts,
+        ends,
+        unknown_for: settings.new_secret_delay,
+    };
     let mut shown = secret.shown();
     shown["secretText"] = secret.value.clone().into();
     shown["@odata.context"] = format!("{}/v1.0/$metadata#microsoft.graph.passwordCredential", call.origin).into();
@@ -86,7 +97,9 @@ fn owned<'a>(
     let own = claims.roles.contains("Application.ReadWrite.OwnedBy");
     let found = directory.applications.iter_mut().find(|one| is(one, segment, key));
     match found {
-        Some(application) if all || (own && application.client_id == claims.appid) => Ok(application),
+        Some(application) if all || (own && application.owned && application.client_id == claims.appid) => {
+            Ok(application)
+        }
         None if all => Err(GraphError::not_found(key.unwrap_or(segment))),
         _ => Err(GraphError::forbidden()),
     }

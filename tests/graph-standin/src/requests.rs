@@ -15,6 +15,8 @@ pub enum About {
     Users,
     /// `/groups` and everything below.
     Groups,
+    /// AWS's identity tokens, and the keys that check them.
+    Identity,
     /// The rest of Graph.
     Other,
 }
@@ -43,6 +45,7 @@ impl About {
         let segments: Vec<_> = call.segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
             [_, "oauth2", ..] => Self::Token,
+            ["identity", ..] => Self::Identity,
             ["v1.0", "users", ..] => Self::Users,
             ["v1.0", "groups", ..] => Self::Groups,
             _ => Self::Other,

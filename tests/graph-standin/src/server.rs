@@ -19,7 +19,7 @@ use crate::{
     call::Call,
     control,
     errors::GraphError,
-    faults, graph,
+    faults, graph, identity, issuers,
     requests::{About, Request, tenant_of},
     sign_in,
     world::World,
@@ -60,6 +60,11 @@ async fn handle(State(world): State<Shared>, request: HttpRequest) -> Response {
     if let Some(delay) = fault.as_ref().and_then(faults::Fault::delay) {
         tokio::time::sleep(delay).await;
     }
+    let issuer = issuers::wanted(&lock(&world), &call);
+    if let Some(issuer) = issuer {
+        let keys = issuers::read(&issuer).await;
+        lock(&world).keys.keep(issuer, keys);
+    }
     let answer = {
         let world = &mut lock(&world);
         let mut answer = fault.as_ref().and_then(|fault| fault.instead(&call)).unwrap_or_else(|| right(world, &call));
@@ -96,6 +101,7 @@ fn right(world: &mut World, call: &Call) -> Answer {
         [authority, "oauth2", "v2.0", "token"] => {
             sign_in::token(world, authority, call).unwrap_or_else(|error| error.answer(call))
         }
+        ["identity", ..] => identity::answer(world, call),
         ["v1.0", "$batch"] => batch::answer(world, call).unwrap_or_else(|error| error.answer(call)),
         ["v1.0", ..] => graph::answer(world, call).unwrap_or_else(|error| error.answer(call)),
         _ => GraphError::new(404, "UnknownError", "").answer(call),

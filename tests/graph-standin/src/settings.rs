@@ -22,7 +22,16 @@ pub struct Settings {
     pub deleted_in_first_round: bool,
     /// A purged user or group also leaves its groups visibly, as documented; it was seen not to.
     pub purge_tells_groups: bool,
+    /// So many sign-ins with a secret that was just added are refused, as it is not known everywhere yet (0).
+    pub new_secret_delay: u32,
+    /// The role that identity tokens are about.
+    pub identity_subject: String,
+    /// The account's outbound identity federation is off: no identity tokens.
+    pub identity_disabled: bool,
 }
+
+/// The role of the local stack.
+const ROLE: &str = "arn:aws:iam::000000000000:role/entra-sync-local-eu-west-1-identity";
 
 impl Default for Settings {
     fn default() -> Self {
@@ -35,6 +44,9 @@ impl Default for Settings {
             past_members: true,
             deleted_in_first_round: true,
             purge_tells_groups: true,
+            new_secret_delay: 0,
+            identity_subject: ROLE.to_owned(),
+            identity_disabled: false,
         }
     }
 }

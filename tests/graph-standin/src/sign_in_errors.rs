@@ -32,7 +32,12 @@ impl SignInError {
             700_016 => (400, "unauthorized_client", "Application was not found in the directory."),
             700_027 => (401, "invalid_client", "The certificate used to sign the client assertion is not registered."),
             700_024 => (401, "invalid_client", "Client assertion is not within its valid time range."),
-            70_021 | 700_211 | 700_213 => (401, "invalid_client", "No matching federated identity record found."),
+            50_013 => (401, "invalid_client", "Assertion failed signature validation."),
+            70_021 | 70_025 | 700_211 | 700_212 | 700_213 => {
+                (401, "invalid_client", "No matching federated identity record found.")
+            }
+            700_223 | 700_238 => (401, "invalid_client", "The tenant does not allow federated identity credentials."),
+            50_166 | 501_661 | 90_061 => (400, "invalid_request", "Request to External OIDC endpoint failed."),
             90_002 => (400, "invalid_request", "Tenant not found."),
             90_038 | 900_382 => {
                 (400, "invalid_request", "Confidential Client is not supported in Cross Cloud request.")

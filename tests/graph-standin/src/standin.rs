@@ -43,7 +43,7 @@ impl Standin {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let world: Shared = Arc::new(Mutex::new(World::new(directories)));
+        let world: Shared = Arc::new(Mutex::new(World::new(directories, format!("http://{address}"))));
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = Arc::clone(&world);
@@ -54,6 +54,18 @@ impl Standin {
         let thread = std::thread::Builder::new().name("graph-standin".to_owned());
         let thread = thread.spawn(move || runtime.block_on(serve(listener, shared, stopped)))?;
         Ok(Self { world, address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// With another role that identity tokens are about.
+    #[must_use]
+    pub fn with_role(self, role: &str) -> Self {
+        lock(&self.world).set_role(Some(role.to_owned()));
+        self
+    }
+
+    /// Base URL of AWS's token service; also the issuer of its identity tokens.
+    pub fn identity_endpoint(&self) -> String {
+        format!("http://{}/identity", self.address)
     }
 
     /// Base URL of Graph, without `/v1.0`.
@@ -112,7 +124,7 @@ impl Standin {
         lock(&self.world).requests.iter().filter(|request| request.kind == about).count()
     }
 
-    /// Requests by what they were about: `total`, `token`, `users`, `groups`, `other`, `users_delta`, `groups_delta`.
+    /// Requests by what they were about: `total`, `token`, `users`, `groups`, `identity`, `other`, `users_delta`, `groups_delta`.
     pub fn counters(&self) -> BTreeMap<String, usize> {
         counters(&lock(&self.world).requests)
     }

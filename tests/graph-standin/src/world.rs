@@ -1,5 +1,7 @@
 //! Everything the stand-in holds: directories, faults, the log of requests and its clock.
 
+use std::sync::{Arc, OnceLock};
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -8,6 +10,8 @@ use crate::{
     clock,
     directory::Directory,
     faults::Rule,
+    identity::SigningKey,
+    issuers::Keys,
     requests::Request,
     settings::Settings,
 };
@@ -20,23 +24,51 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) now: Option<Timestamp>,
     pub(crate) salt: u64,
+    /// Scheme, host and port where this stand-in is.
+    pub(crate) origin: String,
+    /// The role that identity tokens are about from the beginning.
+    pub(crate) role: Option<String>,
+    /// Signs identity tokens; made when it is needed.
+    pub(crate) signing_key: Arc<OnceLock<SigningKey>>,
+    /// Keys of trusted issuers.
+    pub(crate) keys: Keys,
 }
 
 impl World {
-    pub(crate) fn new(seed: Vec<Directory>) -> Self {
+    pub(crate) fn new(seed: Vec<Directory>, origin: String) -> Self {
         let (salt, generation) = Uuid::new_v4().as_u64_pair();
         let mut directories = seed.clone();
         for directory in &mut directories {
             directory.generation = generation;
         }
-        let settings = Settings::default();
-        Self { seed, directories, rules: Vec::new(), requests: Vec::new(), settings, now: None, salt }
+        Self {
+            seed,
+            directories,
+            rules: Vec::new(),
+            requests: Vec::new(),
+            settings: Settings::default(),
+            now: None,
+            salt,
+            origin,
+            role: None,
+            signing_key: Arc::default(),
+            keys: Keys::default(),
+        }
     }
 
-    /// Back to the beginning. Access tokens stay good; delta tokens don't.
+    /// Back to the beginning. Access and identity tokens stay good; delta tokens don't.
     pub(crate) fn reset(&mut self) {
-        let salt = self.salt;
-        *self = Self { salt, ..Self::new(std::mem::take(&mut self.seed)) };
+        let new = Self::new(std::mem::take(&mut self.seed), std::mem::take(&mut self.origin));
+        let signing_key = Arc::clone(&self.signing_key);
+        let role = self.role.take();
+        *self = Self { salt: self.salt, signing_key, ..new };
+        self.set_role(role);
+    }
+
+    /// The role that identity tokens are about, now and after a reset.
+    pub(crate) fn set_role(&mut self, role: Option<String>) {
+        self.settings.identity_subject = role.clone().unwrap_or_else(|| Settings::default().identity_subject);
+        self.role = role;
     }
 
     /// Add a directory, in the place of one with the same id or name.

@@ -346,3 +346,27 @@ fn r4_4_a_change_that_the_plan_does_not_have_cannot_be_left_out() {
     assert_eq!(refused["error"]["code"], "invalid_input", "{refused}");
     assert_eq!(world.apply(&preview, &[])["state"], "applied", "and nothing was changed");
 }
+
+/// Whoever is in a group is read and written by pages: ten times the members cost ten times the requests, and one more
+/// member costs what it costs in a small group.
+#[test]
+fn r2_10_a_group_of_twenty_thousand_members_costs_what_its_members_cost() {
+    let costs = [2_000, 20_000].map(|people| {
+        let world = World::new();
+        let all = world.entra.list("all");
+        for number in 0..people {
+            let person = world.entra.hire(&format!("p{number:05}"));
+            world.entra.join(&all, &person);
+        }
+        let (first, whole) = world.measured(World::sync);
+        assert_eq!(first["counts"]["adding"], json!({"users": people, "groups": 1}), "{first}");
+        assert_eq!(world.view().members[&id("all")].len(), people);
+        let one = world.entra.hire("one");
+        world.entra.join(&all, &one);
+        let (_, more) = world.measured(World::sync);
+        (whole.requests, more)
+    });
+    let [(small, one), (large, another)] = costs;
+    assert!(large < small * 11, "{small} requests for 2,000 members, {large} for 20,000");
+    assert_eq!(one, another, "one more member");
+}

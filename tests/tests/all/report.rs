@@ -12,10 +12,13 @@ use jiff::{Timestamp, ToSpan as _, civil::Date};
 use serde_json::{Value, json};
 use tests::{
     entra::Trouble,
-    ports::Invocation,
+    ports::{Invocation, Post},
+    tables::Tables,
     turnstile::{Deed, Side, Switch, drive},
     world::World,
 };
+
+use crate::contact::save;
 
 const WRITER: Writer = Writer {
     daily: |facts: &facts::DailyFacts| words(mail::daily(facts)),
@@ -29,6 +32,14 @@ fn words(mail::Rendered { subject, text, html }: mail::Rendered) -> Words {
 
 /// One invocation; nothing where it was killed.
 fn invoke(world: &World, request: &Request) -> Option<Result<Reported, Fault>> {
+    drive(invocation(world, async |reporter| reporter.report(request).await))
+}
+
+/// One invocation that does something.
+pub(crate) async fn invocation<T>(
+    world: &World,
+    work: impl AsyncFnOnce(&Reporter<'_, Tables, Post, Invocation>) -> T,
+) -> T {
     world.wait(1);
     world.store.fenced(false);
     let clock = Invocation::new(world.turnstile.clone(), world.now(), None);
@@ -42,7 +53,7 @@ fn invoke(world: &World, request: &Request) -> Option<Result<Reported, Fault>> {
         owner: &owner,
         operator: &operator,
     };
-    drive(reporter.report(request))
+    work(&reporter).await
 }
 
 pub(crate) fn ask(world: &World, request: &Request) -> Value {
@@ -50,7 +61,7 @@ pub(crate) fn ask(world: &World, request: &Request) -> Value {
 }
 
 /// The subjects of what was mailed, the first first.
-fn mailed(world: &World) -> Vec<String> {
+pub(crate) fn mailed(world: &World) -> Vec<String> {
     world.post.take().into_iter().map(|letter| letter.subject).collect()
 }
 
@@ -546,4 +557,30 @@ fn r6_8_the_roll_up_names_who_failed_is_held_never_ran_or_expires() {
     let expected = ["[Azure AD Roll-up] 2026-11-22 – ATTENTION – 1 never ran, 1 expiring"];
     assert_eq!(told(&world, &request), expected);
     assert_eq!(told(&world, &Request::default()), [""; 0], "without a day it is yesterday's");
+}
+
+#[test]
+fn r6_3_whoever_changes_the_brake_or_turns_it_off_is_named() {
+    let world = world();
+    world.sync();
+    save(&world, &json!({"brake": {"users_percent": 50}}));
+    save(&world, &json!({"brake": {"enabled": false}}));
+    for _ in 0..2 {
+        save(&world, &json!({"brake": {"enabled": false}}));
+    }
+    let entries = world.store.snapshot().into_iter().filter(|(_, item)| item.get("what") == Some(&json!("brake")));
+    let audited: Vec<_> = entries.map(|(_, item)| item).collect();
+    assert_eq!(audited.len(), 2, "what changes nothing is not written down: {audited:?}");
+    for (entry, key, from, to) in
+        [(&audited[0], "users_percent", json!(10), json!(50)), (&audited[1], "enabled", json!(true), json!(false))]
+    {
+        assert_eq!(entry["by"], "ops");
+        assert_eq!((&entry["from"]["brake"][key], &entry["to"]["brake"][key]), (&from, &to), "{entry:?}");
+    }
+    let preview = ask(&world, &Request { preview: true, ..of_day(&world, "2026-11-22") });
+    let text = preview["text"].as_str().unwrap();
+    let (_, section) = text.split_once("SETTINGS CHANGED").unwrap();
+    for said in ["brake", "ops", "users_percent 10", "users_percent 50", "enabled true", "enabled false"] {
+        assert!(section.contains(said), "{said}: {section}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Stories by rule. Each is told twice: the second run changes nothing.
 
+use directory::GroupKind;
 use engine::{records::Action, run::Request};
 use serde_json::{Value, json};
 use tests::{
@@ -660,5 +661,43 @@ fn r2_14_a_group_that_comes_back_into_scope_gets_its_members_right() {
         &world,
         "ann: -, The ann, inactive
         staff: ann@contoso.com, The staff: []",
+    );
+}
+
+#[test]
+fn r2_2_a_group_whose_kind_changes_stays_the_same_group() {
+    let world = World::new();
+    let entra = &world.entra;
+    let ann = entra.hire("ann");
+    let all = entra.list("all");
+    entra.join(&all, &ann);
+    world.set(json!({"sync_security_groups": true}));
+    world.sync_twice();
+    let becomes = |security: bool| entra.set(&all, json!({"securityEnabled": security}));
+    let kind = || world.view().groups[&id("all")].kind;
+    // Both kinds are synchronised: it is updated, and keeps its members.
+    for (security, expected) in [(true, GroupKind::Security), (false, GroupKind::Distribution)] {
+        becomes(security);
+        let run = world.sync_twice();
+        assert_eq!((count(&run, "updating"), count(&run, "adding"), count(&run, "deleting")), ((0, 1), (0, 0), (0, 0)));
+        assert_eq!(kind(), expected);
+    }
+    // The kind that it becomes is not: it is left as it is, and skipped.
+    world.set(json!({"sync_security_groups": false}));
+    for _ in 0..2 {
+        becomes(true);
+        let run = world.sync_twice();
+        changes_nothing(&run);
+        assert_eq!((count(&run, "skipped"), world.standing().as_str()), ((0, 1), "G#all kind_not_selected"));
+        assert_eq!(kind(), GroupKind::Distribution);
+        becomes(false);
+        let run = world.sync_twice();
+        changes_nothing(&run);
+        assert_eq!((count(&run, "skipped"), world.standing().as_str()), ((0, 0), ""));
+    }
+    shows(
+        &world,
+        "ann: ann@contoso.com, The ann
+        all: all@contoso.com, The all: [ann]",
     );
 }

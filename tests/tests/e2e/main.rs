@@ -6,6 +6,7 @@
 mod accounts;
 mod addresses;
 mod company;
+mod contact;
 mod credentials;
 mod domains;
 mod groups;

@@ -29,6 +29,42 @@ pub struct Tenant {
     /// Since when there is no tech contact (rule 4.2).
     #[serde(default)]
     pub no_contact_since: Option<Timestamp>,
+    /// When another tech contact was saved, or the same although mails to it came back: mails that were sent before say
+    /// nothing of it.
+    #[serde(default)]
+    pub contact_saved_at: Option<Timestamp>,
+    /// The tech contact that cannot be reached, which is as good as none (rule 4.2).
+    #[serde(default)]
+    pub contact_bounced: Option<Unreachable>,
+}
+
+impl Tenant {
+    /// What came back from the present tech contact.
+    pub fn unreachable(&self) -> Option<&Unreachable> {
+        let contact = self.settings.tech_contact.as_ref()?;
+        self.contact_bounced.as_ref().filter(|bounced| bounced.address == *contact)
+    }
+}
+
+/// An address from which mails come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreachable {
+    /// The address.
+    pub address: Address,
+    /// Since when that is known.
+    pub at: Timestamp,
+    /// What came back.
+    pub why: Unwanted,
+}
+
+/// What comes back of a mail that nobody will read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unwanted {
+    /// The receiving server refused it for good.
+    Bounce,
+    /// The receiver reported it as unwanted.
+    Complaint,
 }
 
 /// What the last manual check of a connection said (rule 1.6).

@@ -24,8 +24,9 @@ use crate::{
 pub(crate) const OPERATOR: &str = "OPERATOR";
 /// How long it is remembered that a mail was sent, in days.
 const KEPT_DAYS: i64 = 400;
-/// With less time than this left a mail is not begun: the invocation could end before the post has answered.
-const LEAST_TIME: Duration = Duration::from_secs(20);
+/// With less time than this left a mail is not begun: the invocation could end before it was its turn and the post has
+/// answered.
+const LEAST_TIME: Duration = Duration::from_secs(30);
 /// So long after its invocation has ended at the latest a claim is given up, in seconds.
 const GRACE_SECONDS: i64 = 30;
 /// So often a note on what became of a mail is tried.

@@ -3,7 +3,7 @@
 use directory::{
     CredentialKind, TenantId,
     expiry::step,
-    facts::{Expiring, Listed, MOST_CHANGES, Named, NeverRan, RollUpFacts, Trouble, Waiting},
+    facts::{Expiring, Listed, MOST_CHANGES, Named, NeverRan, RollUpFacts, Trouble, Unreached, Waiting},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     credential, keys,
-    no_contact::GRACE_DAYS,
+    no_contact::{self, GRACE_DAYS},
     ports::{Fault, Item, Range, Store, Table},
-    records::Tenant,
+    records::{Tenant, Unwanted},
 };
 
 /// So many tenants make a page.
@@ -39,6 +39,7 @@ struct Share {
     held: Option<Waiting>,
     never_ran: Option<NeverRan>,
     expiring: Option<Expiring>,
+    unreached: Option<Unreached>,
     switched_off: bool,
 }
 
@@ -112,6 +113,7 @@ async fn share(
         held: held.map(|held| Waiting { tenant: named.clone(), held }),
         never_ran: (expected > 0 && runs.started == 0).then_some(never),
         expiring: expiring(&named, stored, day, now),
+        unreached: unreached(&named, meta, day),
         switched_off: switched_off(meta, day),
         runs,
         named,
@@ -129,15 +131,22 @@ fn expiring(named: &Named, stored: &Stored, day: &Day, now: Timestamp) -> Option
     Some(Expiring { tenant: named.clone(), kind, expiry })
 }
 
+/// It runs, and mails to its tech contact come back.
+fn unreached(named: &Named, meta: &Tenant, day: &Day) -> Option<Unreached> {
+    let bounced = meta.unreachable().filter(|_| meta.settings.sync_frequency.0 != 0)?;
+    let complaint = bounced.why == Unwanted::Complaint;
+    Some(Unreached { tenant: named.clone(), since: day.local(bounced.at), complaint })
+}
+
 /// Its frequency became 0 lately, for want of a tech contact.
 fn switched_off(meta: &Tenant, day: &Day) -> bool {
-    let Some(since) = meta.no_contact_since.filter(|_| meta.settings.tech_contact.is_none()) else { return false };
+    let Some(since) = no_contact::since(meta) else { return false };
     let after = |days: i64| since.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX);
     meta.settings.sync_frequency.0 == 0 && after(GRACE_DAYS) < day.end && day.start < after(GRACE_DAYS + TOLD_DAYS)
 }
 
 fn add(facts: &mut RollUpFacts, share: Share) {
-    let Share { named, scheduled, runs, failed, held, never_ran, expiring, switched_off } = share;
+    let Share { named, scheduled, runs, failed, held, never_ran, expiring, unreached, switched_off } = share;
     facts.tenants += 1;
     facts.scheduled += u64::from(scheduled);
     facts.runs.expected += runs.expected;
@@ -147,6 +156,7 @@ fn add(facts: &mut RollUpFacts, share: Share) {
     keep(&mut facts.failed, failed);
     keep(&mut facts.held, held);
     keep(&mut facts.never_ran, never_ran);
+    keep(&mut facts.unreached, unreached);
     keep(&mut facts.switched_off, switched_off.then_some(named));
     if let Some(expiring) = expiring {
         facts.expiring.total += 1;

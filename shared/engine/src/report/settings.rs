@@ -180,6 +180,8 @@ mod tests {
             created_at: created.parse().unwrap(),
             credential: None,
             no_contact_since: None,
+            contact_saved_at: None,
+            contact_bounced: None,
         };
         let tenant = "contoso".parse().unwrap();
         assert_eq!(expected(&tenant, &meta, &audit, &day(), now.parse().unwrap()), runs, "{name}");

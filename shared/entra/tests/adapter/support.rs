@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use directory::{Cloud, Code, CredentialKind, Failure, Kind, Observed};
-use engine::ports::{Connection, Graph, GraphPage, Meter, Next, NoPage};
-use entra::Client;
-use graph_standin::{About, CONTOSO, Demo, Rule, Standin, demo};
+use engine::ports::{Connection, Graph, GraphPage, Identity, Meter, Next, NoPage};
+use entra::{Audiences, Client, NoIdentity};
+use graph_standin::{About, ApplicationChange, CONTOSO, Change, Demo, Rule, Standin, demo};
 
 /// Long enough for every retry of a test, whose pauses are short.
 pub(crate) const BUDGET: Duration = Duration::from_secs(20);
 
-pub(crate) struct Stage {
+pub(crate) struct Stage<I = NoIdentity> {
     pub(crate) standin: Standin,
-    pub(crate) client: Client,
+    pub(crate) client: Client<I>,
 }
 
 impl Stage {
@@ -26,6 +26,13 @@ impl Stage {
         let stage = Self::new();
         stage.standin.fault(rule);
         stage
+    }
+}
+
+impl<I: Identity> Stage<I> {
+    /// Change Contoso's application.
+    pub(crate) fn application(&self, change: ApplicationChange) {
+        self.standin.change(CONTOSO.name, Change::SetApplication(change)).unwrap();
     }
 
     pub(crate) async fn page(&self, who: &Connection, kind: Kind, link: Option<&str>) -> Result<GraphPage, NoPage> {
@@ -49,7 +56,7 @@ impl Stage {
     #[track_caller]
     pub(crate) fn requests(&self, who: &Connection) -> (usize, usize) {
         let token = self.standin.count(About::Token);
-        let graph = self.standin.requests().len() - token;
+        let graph = self.standin.requests().len() - token - self.standin.count(About::Identity);
         let metered = who.meter.read();
         assert_eq!((metered.sign_in as usize, metered.graph as usize), (token, graph), "the meter");
         (token, graph)
@@ -57,7 +64,9 @@ impl Stage {
 }
 
 pub(crate) fn client(graph: &str, login: &str) -> Client {
-    Client::new(Some(graph), Some(login)).unwrap().with_first_pause(Duration::from_millis(1))
+    Client::new(Some(graph), Some(login), NoIdentity, Audiences::default())
+        .unwrap()
+        .with_first_pause(Duration::from_millis(1))
 }
 
 pub(crate) fn contoso() -> Connection {
@@ -94,6 +103,7 @@ pub(crate) fn failure<T>(outcome: Result<T, impl Into<Failed>>, code: Code) -> F
     let shown = format!("{failure:?} {}", serde_json::to_string(&failure).unwrap());
     assert!(!shown.contains("-value"), "a secret: {shown}");
     assert!(!shown.contains("eyJ"), "a token: {shown}");
+    assert!(!shown.contains("-----"), "a key: {shown}");
     assert!(!failure.help.is_empty());
     assert_eq!(failure.code, code, "{shown}");
     failure

@@ -2,7 +2,7 @@
 
 use directory::{Code, Kind};
 use engine::ports::{Graph, NoPage};
-use entra::Client;
+use entra::{Audiences, Client, NoIdentity};
 use graph_standin::{About, Fault, Rule};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -144,7 +144,8 @@ async fn https_is_spoken_or_nothing() {
 
 #[test]
 fn s9_plain_http_is_for_loopback() {
-    let refused = Client::new(Some("http://graph.example.com"), None).unwrap_err();
+    let client = |graph, login| Client::new(graph, login, NoIdentity, Audiences::default());
+    let refused = client(Some("http://graph.example.com"), None).unwrap_err();
     assert_eq!(refused.to_string(), "an endpoint cannot be used");
-    assert!(Client::new(Some(""), Some(" ")).is_ok(), "an empty parameter is none");
+    assert!(client(Some(""), Some(" ")).is_ok(), "an empty parameter is none");
 }

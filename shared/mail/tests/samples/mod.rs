@@ -5,8 +5,8 @@ use directory::{
     facts::{
         ChangeLine, ConnectionFacts, CredentialFacts, CredentialState, DailyFacts, Did, Expiring, ExpiryDay,
         ExpiryEvent, ExpiryFacts, ExpirySource, FailedRun, HeldChanges, Light, Listed, Named, NeverRan, NotImported,
-        OpenError, Outcomes, Person, RollUpFacts, Runs, Seats, SettingChanged, Tally, Trouble, Waiting, Warning,
-        WithoutMobile,
+        OpenError, Outcomes, Person, RollUpFacts, Runs, Seats, SettingChanged, Tally, Trouble, Unreached, Waiting,
+        Warning, WithoutMobile,
     },
 };
 use jiff::civil::{Date, date, datetime};
@@ -287,6 +287,11 @@ pub(crate) fn all_tenants() -> RollUpFacts {
             ending("northwind", "Northwind Traders", 3, ExpirySource::Entra),
             ending("wingtip", "Wingtip", 58, ExpirySource::Assumed),
         ]),
+        unreached: Listed::from(vec![Unreached {
+            tenant: named("relecloud", "Relecloud"),
+            since: TODAY.at(7, 2, 0, 0),
+            complaint: false,
+        }]),
         switched_off: Listed::from(vec![named("proseware", "Proseware")]),
     }
 }

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what helpers of tests can't do without fails the test")]
 
+mod assertions;
 mod control;
+mod credentials;
 mod faults;
+mod identity;
 mod members;
 mod reads;
 mod rounds;

@@ -1,9 +1,9 @@
 //! Lists, counts and single objects.
 
-use graph_standin::{ApplicationChange, CONTOSO, Change, FABRIKAM, demo};
+use graph_standin::{FABRIKAM, demo};
 use serde_json::{Value, json};
 
-use crate::support::{Reader, SCOPE, names};
+use crate::support::{Reader, names};
 
 #[tokio::test]
 async fn lists_come_in_pages_and_can_be_counted() {
@@ -57,32 +57,6 @@ async fn every_answer_says_which_request_it_answers() {
     assert_eq!(response.headers()["client-request-id"], "mine");
     assert_eq!(response.headers()["x-ms-resource-unit"], "2");
     assert_eq!(response.headers()["request-id"].len(), 36);
-}
-
-#[tokio::test]
-async fn a_secret_can_be_read_added_used_and_removed() {
-    let mut reader = Reader::contoso().await;
-    let roles = ["Directory.Read.All", "Application.ReadWrite.OwnedBy"].map(str::to_owned);
-    let allow = Change::SetApplication(ApplicationChange { roles: Some(roles.into()), ..Default::default() });
-    reader.standin.change("contoso", allow).unwrap();
-    reader.sign_in(CONTOSO).await;
-    let link = format!("applications(appId='{}')", CONTOSO.application_id);
-    let (_, application) = reader.get(&link).await;
-    let old = &application["passwordCredentials"][0];
-    assert_eq!((&old["hint"], &old["endDateTime"]), (&json!("dem"), &json!("2030-01-31T10:00:00.0000000Z")));
-
-    let post = |action: &str, body: Value| {
-        let url = reader.url(&format!("{link}/{action}"));
-        reader.client.post(url).bearer_auth(&reader.token).json(&body).send()
-    };
-    let added = post("addPassword", json!({ "passwordCredential": { "displayName": "new" } })).await.unwrap();
-    let added: Value = added.json().await.unwrap();
-    let (id, new) = (CONTOSO.application_id.to_string(), added["secretText"].as_str().unwrap());
-    assert_eq!(reader.ask("contoso.com", &id, new, SCOPE).await.0, 200);
-    let removed = post("removePassword", json!({ "keyId": old["keyId"] })).await.unwrap();
-    assert_eq!(removed.status(), 204);
-    let (_, body) = reader.ask("contoso.com", &id, CONTOSO.client_secret, SCOPE).await;
-    assert_eq!(body["error_codes"][0], 7_000_215);
 }
 
 #[tokio::test]

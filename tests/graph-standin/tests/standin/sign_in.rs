@@ -1,9 +1,7 @@
 //! Tokens and refusals.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use graph_standin::{ApplicationChange, CONTOSO, Certificate, Change, Cloud, FABRIKAM, Federated, NORTHWIND};
-use serde_json::{Value, json};
-use uuid::Uuid;
+use graph_standin::{ApplicationChange, CONTOSO, Change, Cloud, FABRIKAM, NORTHWIND};
+use serde_json::Value;
 
 use crate::support::{Reader, SCOPE};
 
@@ -106,54 +104,4 @@ async fn missing_broken_foreign_and_old_tokens_are_refused() {
     assert_eq!(reader.get("users").await.0, 200);
     reader.standin.set_now("2126-01-01T00:00:00Z".parse().ok());
     assert_eq!(reader.get("users").await.0, 401);
-}
-
-#[tokio::test]
-async fn assertions_of_certificates_and_of_trusted_issuers() {
-    let reader = Reader::contoso().await;
-    let id = CONTOSO.application_id.to_string();
-    let url = format!("{}/{}/oauth2/v2.0/token", reader.standin.login_endpoint(), CONTOSO.directory_id);
-    let ends = "2040-01-01T00:00:00Z".parse().unwrap();
-    let starts = "2020-01-01T00:00:00Z".parse().unwrap();
-    let certificate =
-        Certificate { key_id: Uuid::nil(), name: String::new(), thumbprint: "known".to_owned(), starts, ends };
-    let (issuer, audience) = ("https://issuer.example".to_owned(), "api://AzureADTokenExchange".to_owned());
-    let federated = Federated { issuer, subject: "role".to_owned(), audience };
-    let exchange = "api://AzureADTokenExchange";
-    #[rustfmt::skip]
-    let cases = [
-        // thumbprint iss                       sub        aud       exp  number
-        ("known",   id.as_str(),              id.as_str(), &*url,    60,  None),
-        ("other",   id.as_str(),              id.as_str(), &*url,    60,  Some(700_027)),
-        ("known",   id.as_str(),              id.as_str(), exchange, 60,  Some(700_023)),
-        ("known",   id.as_str(),              id.as_str(), &*url,    -60, Some(700_024)),
-        ("",        "https://issuer.example", "role",      exchange, 60,  None),
-        ("",        "https://other.example",  "role",      exchange, 60,  Some(700_211)),
-        ("",        "https://issuer.example", "other",     exchange, 60,  Some(700_213)),
-        ("",        "https://issuer.example", "role",      "other",  60,  Some(700_212)),
-    ];
-    let now = "2030-01-01T00:00:00Z".parse::<jiff::Timestamp>().unwrap();
-    reader.standin.set_now(Some(now));
-    let trust = ApplicationChange {
-        certificates: Some(vec![certificate]),
-        federated: Some(vec![federated]),
-        ..Default::default()
-    };
-    reader.standin.change("contoso", Change::SetApplication(trust)).unwrap();
-    for (thumbprint, iss, sub, aud, seconds, number) in cases {
-        let header = json!({ "alg": "RS256", "x5t#S256": thumbprint });
-        let claims = json!({ "iss": iss, "sub": sub, "aud": aud, "exp": now.as_second() + seconds });
-        let encode = |part: Value| URL_SAFE_NO_PAD.encode(part.to_string());
-        let assertion = format!("{}.{}.unchecked", encode(header), encode(claims));
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_id", &id),
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-            ("client_assertion", &assertion),
-            ("scope", SCOPE),
-        ];
-        let body: Value = reader.client.post(&url).form(&form).send().await.unwrap().json().await.unwrap();
-        assert_eq!(body["error_codes"][0].as_u64(), number, "{body}");
-        assert_eq!(body["access_token"].is_string(), number.is_none());
-    }
 }

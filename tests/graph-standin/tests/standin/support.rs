@@ -1,6 +1,6 @@
 //! A reader of Graph that knows just enough: a token, a page, a round.
 
-use graph_standin::{CONTOSO, Demo, Directory, Standin, demo};
+use graph_standin::{ApplicationChange, CONTOSO, Change, Demo, Directory, Standin, demo};
 use reqwest::{Client, Response};
 use serde_json::Value;
 
@@ -41,6 +41,30 @@ impl Reader {
         let url = format!("{}/{authority}/oauth2/v2.0/token", self.standin.login_endpoint());
         let response = self.client.post(url).form(&form).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// Ask for a token at Contoso with an assertion: Microsoft's number, if it is refused.
+    pub(crate) async fn assert(&self, assertion: &str) -> Option<u64> {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &CONTOSO.application_id.to_string()),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion),
+            ("scope", SCOPE),
+        ];
+        let body: Value = self.client.post(self.token_url()).form(&form).send().await.unwrap().json().await.unwrap();
+        assert_ne!(body["access_token"].is_string(), body["error_codes"].is_array(), "{body}");
+        body["error_codes"][0].as_u64()
+    }
+
+    /// Where Contoso signs in.
+    pub(crate) fn token_url(&self) -> String {
+        format!("{}/{}/oauth2/v2.0/token", self.standin.login_endpoint(), CONTOSO.directory_id)
+    }
+
+    /// Change Contoso's application.
+    pub(crate) fn application(&self, change: ApplicationChange) {
+        self.standin.change("contoso", Change::SetApplication(change)).unwrap();
     }
 
     /// A GET of a link, or of a path below `/v1.0/`.

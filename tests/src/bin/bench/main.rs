@@ -56,7 +56,12 @@ fn tenant(users: usize) -> Result<Vec<Cost>, Box<dyn Error>> {
         let world = World::new();
         world.set(company.settings.clone());
         world.vault.renew(&world.tenant, Company::SECRET);
-        let graph = entra::Client::new(Some(&company.endpoint), Some(&company.endpoint))?;
+        let graph = entra::Client::new(
+            Some(&company.endpoint),
+            Some(&company.endpoint),
+            entra::NoIdentity,
+            entra::Audiences::default(),
+        )?;
         let mut costs = Vec::new();
         for (what, changed) in [
             ("first sync", 0),

@@ -1,7 +1,7 @@
 //! The way of an address through the rules, as operators ask for it.
 
 use engine::explain::explain;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{turnstile::drive, world::World};
 
 /// The answer to a question, and what the next run would do.
@@ -32,4 +32,40 @@ fn r4_13_who_has_an_address_comes_before_who_had_it() {
     assert!(found("ann").starts_with("no: user ann is deleted"), "and so is its id");
     assert!(found("bob").starts_with("yes: user bob"), "{bob}");
     assert!(found("BOB@upn.example").starts_with("no: no object of Entra has it"));
+}
+
+#[test]
+fn r4_13_whoever_is_gone_from_both_is_said_to_be() {
+    let world = World::new();
+    let ann = world.entra.hire_as("ann", &["SMTP:ann@contoso.com"]);
+    world.set(json!({"add_users": false}));
+    world.sync_twice();
+    world.entra.bin(&ann);
+    world.sync_twice();
+    let found = asked(&world, "ann@contoso.com", "what would the next run do?");
+    let said = "nothing: it is gone from Entra, and is not in the directory";
+    assert_eq!(found, format!("nothing: {said}; next: {said}"));
+}
+
+#[test]
+fn r4_13_what_was_undone_is_said_to_be_held() {
+    let world = World::new();
+    let ann = world.entra.hire("ann");
+    world.sync_twice();
+    world.entra.rename(&ann, "Another name");
+    let done = world.sync();
+    let would = || asked(&world, "ann@contoso.com", "what would the next run do?");
+    assert!(would().starts_with("nothing: nothing: it is as it should be"), "{}", would());
+    let undo = world.undo(&done);
+    world.apply(&undo, &[]);
+    for _ in 0..2 {
+        assert_eq!(world.sync()["state"], "held");
+        let said = would();
+        let expected =
+            "hold: hold what a person has undone, until it is released or Entra changes the object: update it:";
+        assert!(said.starts_with(expected), "{said}");
+    }
+    world.entra.rename(&ann, "A third name");
+    world.sync();
+    assert!(would().starts_with("nothing: nothing: it is as it should be"), "{}", would());
 }

@@ -302,3 +302,23 @@ fn s9_what_put_user_cannot_do() {
     desk.done("put_tenant", json!({"tenant": "fabrikam", "settings": {"domains": [{"name": "fabrikam.com"}]}}));
     check(json!({"primary_email": "eve@fabrikam.com"}), "user: the domain fabrikam.com belongs to another tenant");
 }
+
+#[test]
+fn r5_3_who_is_exempt_by_another_address_is_said_to_be() {
+    let desk = Desk::new();
+    desk.world.entra.hire_as("ann", &["SMTP:ann@contoso.com", "smtp:a.lee@contoso.com"]);
+    desk.world.sync_twice();
+    for address in ["ann@contoso.com", "a.lee@contoso.com", "zoe@contoso.com"] {
+        desk.done("exempt", json!({"address": address}));
+    }
+    let answer = |address: &str| desk.done("unexempt", json!({"address": address}));
+    for _ in 0..2 {
+        assert_eq!(answer("ann@contoso.com")["exempt_by"], json!(["a.lee@contoso.com"]));
+    }
+    assert_eq!(
+        answer("a.lee@contoso.com"),
+        json!({"tenant": "contoso", "address": "a.lee@contoso.com", "exempt": false}),
+        "somebody else's exemption is not named"
+    );
+    answer("nobody@contoso.com");
+}
