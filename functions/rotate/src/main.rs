@@ -37,7 +37,13 @@ async fn main() -> Result<(), Error> {
     let environment = Environment::read();
     let aws = Aws::load().await;
     let parts = &Parts {
-        graph: &entra::Client::new(environment.graph_endpoint(), environment.login_endpoint())?,
+        graph: &entra::Client::new(
+            environment.graph_endpoint(),
+            environment.login_endpoint(),
+            // Only client secrets are renewed: nobody signs in with an identity here.
+            entra::NoIdentity,
+            entra::Audiences::default(),
+        )?,
         store: &aws.tables(&environment)?,
         versions: &Unreachable,
         pause: tokio::time::sleep,
