@@ -177,6 +177,11 @@ fn changed(
         tenant.status = checked.status.clone();
         on_schedule.extend(checked.on_schedule(&mut sync));
     }
+    if sync.rotation.is_some() && !renews_itself(&tenant.settings) {
+        // Whoever turns it on again is told of what fails then.
+        on_schedule.insert("rotation".to_owned(), Value::Null);
+        sync.rotation = None;
+    }
     let set_attributes = Item::from_iter([
         ("settings".to_owned(), json!(tenant.settings)),
         ("connection".to_owned(), json!(tenant.connection)),

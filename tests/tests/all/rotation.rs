@@ -3,10 +3,10 @@
 use std::pin::pin;
 
 use directory::Code;
-use engine::{records::ExpirySource, rotate::Step};
+use engine::{operator::Asked, records::ExpirySource, rotate::Step, tenants};
 use lambda_runtime::{Context, LambdaEvent};
 use platform::Environment;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{
     application::May,
     rotation::STEPS,
@@ -183,6 +183,24 @@ fn check(name: &str, change: fn(&World), step: Step, said: &str) {
     world.rotate("second").unwrap_or_else(|err| panic!("{name}: {err:?}"));
     assert!(world.schedule().rotation.is_none(), "{name}");
     assert_eq!(world.working().unwrap().name, "entra-sync/test/contoso second", "{name}");
+}
+
+#[test]
+fn r7_3_what_failed_is_forgotten_where_it_is_turned_off() {
+    let world = World::rotating();
+    world.entra.application(|application| application.may = May::Nothing);
+    world.rotate("first").unwrap_err();
+    let put = |patch: Value| {
+        let (tenant, now) = (world.tenant.clone(), world.now());
+        let asked = Asked { tenant, by: "ops".to_owned(), now, nonce: format!("put-{}", world.turnstile.calls()) };
+        world.store.fenced(false);
+        let ports = (&world.entra, &world.store, &world.vault);
+        drive(tenants::put_settings(ports, &asked, &patch, false)).unwrap().unwrap();
+        world.schedule().rotation.is_some()
+    };
+    assert!(put(json!({"seats": 7})));
+    assert!(!put(json!({"rotate_secret": false})));
+    assert!(!put(json!({"rotate_secret": true})));
 }
 
 #[test]
