@@ -13,7 +13,7 @@ export STACK_ENV = $(abspath $(LOCAL_DIR)/stack.env)
 
 .PHONY: help
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ---- On this machine ----
 
@@ -46,16 +46,20 @@ check: ## format, lints, template, scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(TOOLS)/cfn-lint infra/template.yaml
-	$(TOOLS)/shellcheck -x infra/build infra/deploy infra/invoke infra/local/up infra/local/down .ci/run
+	$(TOOLS)/shellcheck -x infra/bootstrap infra/build infra/deploy infra/fix infra/invoke infra/move-secrets infra/local/up infra/local/down .ci/run
+	@python3 -m py_compile infra/local/extended-ministack.py && rm -rf infra/local/__pycache__
 
 # ---- In an account ----
 
-.PHONY: build deploy
+.PHONY: build deploy bootstrap
 build: ## the binaries for Lambda (ARCH=arm64 or x86_64)
 	@infra/build
 
 deploy: build ## BUCKET=… MAIL_FROM=… OPERATOR_MAIL=… [STAGE=…] [STACK=…] [PARAMETERS="Key=value …"]
 	@infra/deploy
+
+bootstrap: ## STAGE=…: let the account hand out identity tokens; print what Entra must have for federated credentials
+	@infra/bootstrap
 
 # ---- Operating: on the local stack, or wherever STACK_ENV and the AWS variables point ----
 
@@ -63,7 +67,7 @@ deploy: build ## BUCKET=… MAIL_FROM=… OPERATOR_MAIL=… [STAGE=…] [STACK=�
 AS_MAIL := python3 -c 'import json, sys; m = json.load(sys.stdin); \
   print("To: {to}\nSubject: {subject}\n\n{text}".format(**m) if "text" in m else json.dumps(m, indent=4))'
 
-.PHONY: invoke tenants tenant sync preview apply release undo explain dispatch report roll-up
+.PHONY: invoke tenants tenant fix move-secrets sync preview apply release undo explain dispatch report roll-up
 invoke: ## FUNCTION=Admin EVENT='{"action": "list_tenants"}'
 	@infra/invoke $(FUNCTION) "$$EVENT"
 
@@ -72,6 +76,12 @@ tenants: ## all tenants
 
 tenant: ## TENANT=contoso: its settings and the state of its connection
 	@infra/invoke Admin '{"action": "get_tenant", "tenant": "$(TENANT)"}'
+
+fix: ## TENANT=contoso [DAY=2028-11-22]: renew its secret or certificate by hand, guided
+	@infra/fix "$(TENANT)" "$(DAY)"
+
+move-secrets: ## TO=kms or secrets-manager: keep the secrets of all tenants there from now on
+	@infra/move-secrets "$(TO)"
 
 sync: ## TENANT=contoso: what the schedule does
 	@infra/invoke Sync '{"action": "sync", "tenant": "$(TENANT)"}'

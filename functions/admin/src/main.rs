@@ -14,8 +14,8 @@ async fn main() -> Result<(), Error> {
         graph: &entra::Client::new(
             environment.graph_endpoint(),
             environment.login_endpoint(),
-            entra::NoIdentity,
-            entra::Audiences::default(),
+            aws.identity(&environment)?,
+            entra::Audiences::parse(environment.identity_audiences())?,
         )?,
         store: &aws.tables(&environment)?,
         secrets: &aws.secrets(&environment)?,

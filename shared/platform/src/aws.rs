@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
 
 use crate::{
-    Post, Queues, SecretStore, Tables,
+    Post, Queues, RoleIdentity, SealedSecrets, SecretStore, SecretsManager, Tables,
     environment::{BadVariable, Environment, wrong_sender},
 };
 
@@ -39,7 +39,20 @@ impl Aws {
 
     /// The tenants' credentials.
     pub fn secrets(&self, environment: &Environment) -> Result<SecretStore, BadVariable> {
-        Ok(SecretStore::new(aws_sdk_secretsmanager::Client::new(&self.0), environment.secret_prefix()?))
+        let (key, stage) = (environment.sealing_key_arn()?, environment.stage()?);
+        let sealed = SealedSecrets::new(aws_sdk_kms::Client::new(&self.0), self.tables(environment)?, key, stage);
+        let store = SecretStore::new(self.versions(environment)?, sealed, environment.secret_storage()?);
+        Ok(store.renewed_by(environment.rotate_function_arn()))
+    }
+
+    /// The versions of secrets while they are renewed.
+    pub fn versions(&self, environment: &Environment) -> Result<SecretsManager, BadVariable> {
+        Ok(SecretsManager::new(aws_sdk_secretsmanager::Client::new(&self.0), environment.secret_prefix()?))
+    }
+
+    /// The identity that tenants with a federated credential trust. Asks AWS for nothing until a token is needed.
+    pub fn identity(&self, environment: &Environment) -> Result<RoleIdentity, BadVariable> {
+        Ok(RoleIdentity::new(&self.0, environment.identity_role_arn()?, environment.identity_endpoint()?))
     }
 
     /// Both queues.

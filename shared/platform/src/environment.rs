@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use directory::Address;
+use engine::ports::Place;
+use url::{Host, Url};
 
 /// The variables of this process.
 #[derive(Debug, Clone, Default)]
@@ -17,7 +19,7 @@ pub struct BadVariable {
     expected: &'static str,
 }
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 20] = [
     "STAGE",
     "CONTROL_TABLE",
     "DIRECTORY_TABLE",
@@ -32,6 +34,12 @@ const NAMES: [&str; 14] = [
     "CONFIGURATION_SET",
     "REPORT_CONCURRENCY",
     "OPERATOR_MAIL",
+    "IDENTITY_ROLE_ARN",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_AUDIENCES",
+    "SECRET_STORAGE",
+    "SEALING_KEY_ARN",
+    "ROTATE_FUNCTION_ARN",
 ];
 
 impl Environment {
@@ -127,6 +135,43 @@ impl Environment {
         Address::parse(text).map_err(|_| wrong("OPERATOR_MAIL", expected))
     }
 
+    /// The role whose identity tenants trust.
+    pub fn identity_role_arn(&self) -> Result<&str, BadVariable> {
+        self.needed("IDENTITY_ROLE_ARN", "the ARN of the role whose identity tenants trust")
+    }
+
+    /// Where identity tokens are minted instead of AWS STS: for local use.
+    pub fn identity_endpoint(&self) -> Result<Option<&str>, BadVariable> {
+        match self.optional("IDENTITY_ENDPOINT") {
+            Some(text) if !is_endpoint(text) => Err(wrong("IDENTITY_ENDPOINT", "https://…, or http:// on loopback")),
+            endpoint => Ok(endpoint),
+        }
+    }
+
+    /// The audience of identity tokens in each cloud; `entra` reads it.
+    pub fn identity_audiences(&self) -> Option<&str> {
+        self.optional("IDENTITY_AUDIENCES")
+    }
+
+    /// Where the secrets of new tenants go.
+    pub fn secret_storage(&self) -> Result<Place, BadVariable> {
+        match self.optional("SECRET_STORAGE") {
+            None | Some("secrets-manager") => Ok(Place::SecretsManager),
+            Some("kms") => Ok(Place::Kms),
+            Some(_) => Err(wrong("SECRET_STORAGE", "secrets-manager or kms")),
+        }
+    }
+
+    /// The key that secrets in the control table are sealed with.
+    pub fn sealing_key_arn(&self) -> Result<&str, BadVariable> {
+        self.needed("SEALING_KEY_ARN", "the ARN of the key that secrets are sealed with")
+    }
+
+    /// The function that renews secrets, where this function may switch that on.
+    pub fn rotate_function_arn(&self) -> Option<&str> {
+        self.optional("ROTATE_FUNCTION_ARN")
+    }
+
     fn optional(&self, name: &'static str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -141,6 +186,20 @@ const SENDER: &str = "the address that mails come from, with or without a name: 
 /// The sender is not one.
 pub(crate) fn wrong_sender() -> BadVariable {
     wrong("MAIL_FROM", SENDER)
+}
+
+/// A base URL: `https`, or plain `http` on loopback.
+fn is_endpoint(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return false };
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let bare =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    bare && (url.scheme() == "https" || url.scheme() == "http" && loopback)
 }
 
 fn wrong(name: &'static str, expected: &'static str) -> BadVariable {
@@ -169,6 +228,8 @@ mod tests {
         assert_eq!(nothing.lease_grace().unwrap(), Duration::from_secs(30));
         assert!(!nothing.test_clock().unwrap());
         assert_eq!(nothing.graph_endpoint(), None);
+        assert_eq!(nothing.identity_endpoint().unwrap(), None);
+        assert_eq!(nothing.secret_storage().unwrap(), Place::SecretsManager);
         assert_eq!(with("GRAPH_ENDPOINT", "").graph_endpoint(), None);
     }
 
@@ -183,6 +244,21 @@ mod tests {
         assert!(with("REPORT_CONCURRENCY", "0").report_concurrency().is_err(), "nobody would mail");
         assert!(with("TEST_CLOCK", "yes").test_clock().is_err());
         assert!(with("TEST_CLOCK", "on").test_clock().unwrap());
+        assert!(with("SECRET_STORAGE", "s3").secret_storage().is_err());
+        assert_eq!(with("SECRET_STORAGE", "kms").secret_storage().unwrap(), Place::Kms);
         assert!(!with("OPERATOR_MAIL", "ann@").operator_mail().unwrap_err().to_string().contains("ann"));
+    }
+
+    #[test]
+    fn s9_identity_is_asked_for_over_https_or_on_this_machine() {
+        for fine in ["https://sts.example", "http://127.0.0.1:4567/identity", "http://localhost", "http://[::1]:1/"] {
+            assert_eq!(with("IDENTITY_ENDPOINT", fine).identity_endpoint().unwrap(), Some(fine));
+        }
+        for wrong in
+            ["http://sts.example", "sts.example", "https://", "http://127.0.0.1@evil.example/", "ftp://localhost"]
+        {
+            assert!(with("IDENTITY_ENDPOINT", wrong).identity_endpoint().is_err(), "{wrong}");
+        }
+        assert!(with("IDENTITY_ENDPOINT", "http://localhost.evil.example:80").identity_endpoint().is_err());
     }
 }

@@ -1,4 +1,8 @@
-//! The credentials of tenants in Secrets Manager, each under `<prefix><tenant>` as `{"ad_key": "…"}`.
+//! The credentials of tenants: which of two places each is in, how it gets to the other, and a short memory of them.
+//!
+//! A stack has a *place of its own*, where new secrets go. A secret stays where it is until it is moved. It is looked for in
+//! the stack's own place first, so where a move was cut short and there are two, the one there is the one that counts;
+//! saving and moving keep to that, and remove the other.
 
 use std::{
     collections::BTreeMap,
@@ -7,51 +11,112 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_secretsmanager::{
-    Client,
-    error::{ProvideErrorMetadata, SdkError},
-    operation::get_secret_value::GetSecretValueError,
-};
 use directory::TenantId;
-use engine::ports::{Fault, Place, Secrets};
+use engine::ports::{Fault, Place, Secrets, Version};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 
-use crate::fault::{RETRIES, fault, pause};
+use crate::{SealedSecrets, SecretsManager, body, fault::RETRIES};
 
 /// How long a credential is believed without asking again. After a rotation the one before still works.
 const TTL: Duration = Duration::from_secs(300);
 /// How many tenants' credentials are kept in memory.
 const MOST_KEPT: usize = 64;
-/// The first pause where a deletion is still under way: Secrets Manager deletes in the background.
-const STEP: Duration = Duration::from_millis(500);
 
-/// Secrets Manager.
+/// Both places, and the memory.
 pub struct SecretStore {
-    client: Client,
-    prefix: String,
+    manager: SecretsManager,
+    sealed: SealedSecrets,
+    own: Place,
+    rotate: Option<String>,
     kept: Mutex<Kept>,
 }
 
 impl fmt::Debug for SecretStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SecretStore({})", self.prefix)
+        write!(f, "SecretStore({:?}, {:?})", self.manager, self.sealed)
     }
 }
 
 impl SecretStore {
-    /// The secrets whose names start with `prefix`, for example `entra-sync/prod/`.
-    pub fn new(client: Client, prefix: impl Into<String>) -> Self {
-        Self { client, prefix: prefix.into(), kept: Mutex::default() }
+    /// Secrets in both places; new ones go to `own`.
+    pub fn new(manager: SecretsManager, sealed: SealedSecrets, own: Place) -> Self {
+        Self { manager, sealed, own, rotate: None, kept: Mutex::default() }
     }
 
-    fn name(&self, tenant: &TenantId) -> String {
-        format!("{}{tenant}", self.prefix)
+    /// With the ARN of the function that renews secrets.
+    #[must_use]
+    pub fn renewed_by(mut self, function: Option<&str>) -> Self {
+        self.rotate = function.map(str::to_owned);
+        self
     }
 
     /// What is kept in memory. A panic elsewhere leaves the map whole: each change of it is one call.
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read(&self, place: Place, tenant: &TenantId) -> Result<Option<SecretString>, Fault> {
+        match place {
+            Place::SecretsManager => self.manager.read(tenant).await,
+            Place::Kms => self.sealed.read(tenant).await,
+        }
+    }
+
+    async fn holds(&self, place: Place, tenant: &TenantId) -> Result<bool, Fault> {
+        match place {
+            Place::SecretsManager => self.manager.holds(tenant).await,
+            Place::Kms => self.sealed.holds(tenant).await,
+        }
+    }
+
+    async fn write(&self, place: Place, tenant: &TenantId, body: &SecretString) -> Result<(), Fault> {
+        match place {
+            Place::SecretsManager => self.manager.write(tenant, body).await,
+            Place::Kms => self.sealed.write(tenant, body).await,
+        }
+    }
+
+    async fn delete(&self, place: Place, tenant: &TenantId) -> Result<(), Fault> {
+        match place {
+            Place::SecretsManager => self.manager.delete(tenant).await,
+            Place::Kms => self.sealed.delete(tenant).await,
+        }
+    }
+
+    /// Where to save: where it is. Of two, the one that does not count goes before the other is replaced, so that it
+    /// never comes to count with an older value.
+    async fn place_of(&self, tenant: &TenantId) -> Result<Place, Fault> {
+        let other = other(self.own);
+        if !self.holds(other, tenant).await? {
+            return Ok(self.own);
+        }
+        if !self.holds(self.own, tenant).await? {
+            return Ok(other);
+        }
+        self.delete(other, tenant).await?;
+        Ok(self.own)
+    }
+
+    /// Copy it until what was copied is what is there: it may be saved while it moves.
+    async fn carry_over(&self, tenant: &TenantId, to: Place) -> Result<(), Fault> {
+        let from = other(to);
+        let mut copied: Option<SecretString> = None;
+        for _ in 0..=RETRIES {
+            let Some(now) = self.read(from, tenant).await? else { return Ok(()) };
+            if copied.is_some_and(|copied| copied.expose_secret() == now.expose_secret()) {
+                return self.delete(from, tenant).await;
+            }
+            self.write(to, tenant, &now).await?;
+            copied = Some(now);
+        }
+        Err(Fault::passing(format!("the secret of {tenant} is being saved while it is moved")))
+    }
+}
+
+fn other(place: Place) -> Place {
+    match place {
+        Place::SecretsManager => Place::Kms,
+        Place::Kms => Place::SecretsManager,
     }
 }
 
@@ -65,97 +130,61 @@ impl Secrets for SecretStore {
     }
 
     async fn secret_afresh(&self, tenant: &TenantId) -> Result<Option<SecretString>, Fault> {
-        let name = self.name(tenant);
         self.kept().forget(tenant);
-        let body = match self.client.get_secret_value().secret_id(&name).send().await {
-            Ok(output) => output.secret_string.map(SecretString::from),
-            Err(err) if is_gone(&err) => return Ok(None),
-            Err(err) => return Err(fault(format!("cannot read secret {name}"), &err)),
-        };
-        let wrong = || Fault::permanent(format!("secret {name} does not hold JSON with the text \"ad_key\""));
-        let secret = body.as_ref().and_then(ad_key).ok_or_else(wrong)?;
+        let mut found = self.read(self.own, tenant).await?;
+        if found.is_none() {
+            found = self.read(other(self.own), tenant).await?;
+        }
+        let Some(found) = found else { return Ok(None) };
+        let wrong = || Fault::permanent(format!("the secret of {tenant} does not hold JSON with the text \"ad_key\""));
+        let secret = body::read(&found).ok_or_else(wrong)?.ad_key;
         self.kept().keep(tenant, secret.clone(), Instant::now());
         Ok(Some(secret))
     }
 
     async fn put_secret(&self, tenant: &TenantId, secret: &SecretString) -> Result<(), Fault> {
-        let name = self.name(tenant);
-        let what = || format!("cannot save secret {name}");
         self.kept().forget(tenant);
-        let body = SecretString::from(serde_json::json!({"ad_key": secret.expose_secret()}).to_string());
-        let mut attempt = 0;
-        loop {
-            let put = self.client.put_secret_value().secret_id(&name).secret_string(body.expose_secret());
-            let err = match put.send().await {
-                Ok(_) => return Ok(()),
-                Err(err) if err.code() == Some(NOT_FOUND) => {
-                    let create = self.client.create_secret().name(&name).secret_string(body.expose_secret());
-                    match create.send().await {
-                        Ok(_) => return Ok(()),
-                        Err(err) => Met { code: err.code().map(str::to_owned), fault: fault(what(), &err) },
-                    }
-                }
-                Err(err) => Met { code: err.code().map(str::to_owned), fault: fault(what(), &err) },
-            };
-            // Somebody else created it just now, or it was deleted and is not quite gone.
-            let passes = matches!(err.code.as_deref(), Some(EXISTS | INVALID_REQUEST));
-            if !passes || attempt == RETRIES {
-                return Err(Fault { passes: err.fault.passes || passes, ..err.fault });
-            }
-            if err.code.as_deref() == Some(INVALID_REQUEST) {
-                // Takes back a scheduled deletion; where the deletion is for good this is refused, and waiting helps.
-                let restored = self.client.restore_secret().secret_id(&name).send().await;
-                tracing::debug!(secret = name, restored = restored.is_ok(), "the secret was being deleted");
-            }
-            attempt += 1;
-            pause(self.client.config().sleep_impl(), STEP, attempt).await;
-        }
+        let body = body::write(&Version { ad_key: secret.clone(), key_id: None, retires: None });
+        self.write(self.place_of(tenant).await?, tenant, &body).await
     }
 
     async fn delete_secret(&self, tenant: &TenantId) -> Result<(), Fault> {
-        let name = self.name(tenant);
         self.kept().forget(tenant);
-        match self.client.delete_secret().secret_id(&name).force_delete_without_recovery(true).send().await {
-            Ok(_) => Ok(()),
-            Err(err) if err.code() == Some(NOT_FOUND) => Ok(()),
-            Err(err) => Err(fault(format!("cannot delete secret {name}"), &err)),
+        // The one that counts goes last.
+        self.delete(other(self.own), tenant).await?;
+        self.delete(self.own, tenant).await
+    }
+
+    async fn move_secret(&self, tenant: &TenantId, place: Place) -> Result<bool, Fault> {
+        self.kept().forget(tenant);
+        let from = other(place);
+        if !self.holds(from, tenant).await? {
+            return self.holds(place, tenant).await;
         }
+        if place == Place::Kms && self.manager.rotates(tenant).await? {
+            let what = format!("the secret of {tenant} is renewed by itself, in Secrets Manager only");
+            return Err(Fault::permanent(what).nothing_done());
+        }
+        if place == self.own && self.holds(place, tenant).await? {
+            // It counts already; what is left was meant to go.
+            self.delete(from, tenant).await?;
+        } else {
+            self.carry_over(tenant, place).await?;
+        }
+        Ok(true)
     }
-    async fn move_secret(&self, _: &TenantId, _: Place) -> Result<bool, Fault> {
-        Err(Fault::permanent("secrets cannot be moved"))
+
+    async fn start_rotation(&self, tenant: &TenantId) -> Result<bool, Fault> {
+        let missing = || Fault::permanent("the variable ROTATE_FUNCTION_ARN is missing: who would renew the secret?");
+        let function = self.rotate.as_deref().ok_or_else(missing)?;
+        if !self.move_secret(tenant, Place::SecretsManager).await? {
+            return Ok(false);
+        }
+        self.manager.start_rotation(tenant, function).await
     }
 
-    async fn start_rotation(&self, _: &TenantId) -> Result<bool, Fault> {
-        Err(Fault::permanent("secrets cannot be renewed by themselves"))
-    }
-
-    async fn stop_rotation(&self, _: &TenantId) -> Result<(), Fault> {
-        Ok(())
-    }
-}
-
-const NOT_FOUND: &str = "ResourceNotFoundException";
-const EXISTS: &str = "ResourceExistsException";
-const INVALID_REQUEST: &str = "InvalidRequestException";
-
-struct Met {
-    code: Option<String>,
-    fault: Fault,
-}
-
-/// There is no such secret, it has no value yet, or it is marked for deletion.
-fn is_gone<R>(err: &SdkError<GetSecretValueError, R>) -> bool {
-    matches!(err.code(), Some(NOT_FOUND | INVALID_REQUEST))
-}
-
-/// The credential in a secret's body. The parser's error is dropped: it quotes what it read.
-fn ad_key(body: &SecretString) -> Option<SecretString> {
-    match serde_json::from_str(body.expose_secret()).ok()? {
-        Value::Object(mut fields) => match fields.remove("ad_key")? {
-            Value::String(key) => Some(key.into()),
-            _ => None,
-        },
-        _ => None,
+    async fn stop_rotation(&self, tenant: &TenantId) -> Result<(), Fault> {
+        self.manager.stop_rotation(tenant).await
     }
 }
 
@@ -198,14 +227,5 @@ mod tests {
         assert!(kept.get(&tenant(99), start + Duration::from_secs(299)).is_some());
         assert!(kept.get(&tenant(99), start + Duration::from_secs(301)).is_none());
         assert!(kept.0.is_empty(), "what is too old does not stay in memory");
-    }
-
-    #[test]
-    fn only_the_text_ad_key_is_a_credential() {
-        let read = |body: &str| ad_key(&body.to_owned().into()).map(|key| key.expose_secret().to_owned());
-        assert_eq!(read(r#"{"ad_key": "s3cret", "note": 1}"#).as_deref(), Some("s3cret"));
-        for wrong in ["", "s3cret", r#"{"ad_key": 1}"#, r#"{"key": "s3cret"}"#, r#"["s3cret"]"#] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
     }
 }

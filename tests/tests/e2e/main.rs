@@ -13,5 +13,6 @@ mod groups;
 mod hostile;
 mod removals;
 mod reviews;
+mod scripts;
 mod secrecy;
 mod stories;

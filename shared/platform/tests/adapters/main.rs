@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod faults;
+mod identity;
+mod places;
 mod post;
 mod queues;
 mod script;
 mod secrets;
 mod tables;
+mod versions;

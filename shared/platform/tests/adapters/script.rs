@@ -41,14 +41,20 @@ pub(crate) fn error(code: &str) -> Answer {
 }
 
 /// What happens when the script is at its end: the last answer is given again.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Script(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+/// Answers an operation and its body.
+type Responder = Box<dyn FnMut(&str, &Value) -> Answer + Send>;
+
+#[derive(Default)]
 struct State {
     answers: VecDeque<Answer>,
+    responder: Option<Responder>,
     asked: Vec<(String, Value)>,
     forms: Vec<String>,
+    urls: Vec<String>,
+    signers: Vec<String>,
     pauses: Vec<Duration>,
 }
 
@@ -58,11 +64,23 @@ impl Script {
         Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
     }
 
+    /// Answers that depend on what is asked.
+    pub(crate) fn by(responder: impl FnMut(&str, &Value) -> Answer + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(State { responder: Some(Box::new(responder)), ..State::default() })))
+    }
+
     /// The configuration of a client that talks to this script.
     pub(crate) fn config(&self) -> SdkConfig {
         let connector = SharedHttpConnector::new(self.clone());
         let http: SharedHttpClient = http_client_fn(move |_, _| connector.clone());
         config("http://script.invalid", http, SharedAsyncSleep::new(self.clone()))
+    }
+
+    /// The same, but each service at its own address in the region.
+    pub(crate) fn regional(&self) -> SdkConfig {
+        let mut builder = self.config().into_builder();
+        builder.set_endpoint_url(None);
+        builder.build()
     }
 
     /// The operations asked for, each with its body where that is JSON.
@@ -73,6 +91,16 @@ impl Script {
     /// The bodies as they were sent, for the protocols that are not JSON.
     pub(crate) fn forms(&self) -> Vec<String> {
         self.0.lock().unwrap().forms.clone()
+    }
+
+    /// Where each was sent.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.0.lock().unwrap().urls.clone()
+    }
+
+    /// Whose access key signed each.
+    pub(crate) fn signers(&self) -> Vec<String> {
+        self.0.lock().unwrap().signers.clone()
     }
 
     /// The names of the operations asked for.
@@ -86,6 +114,12 @@ impl Script {
     }
 }
 
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Script")
+    }
+}
+
 impl HttpConnector for Script {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let mut state = self.0.lock().unwrap();
@@ -95,8 +129,17 @@ impl HttpConnector for Script {
         let body = serde_json::from_slice(bytes).unwrap_or_default();
         state.forms.push(String::from_utf8_lossy(bytes).into_owned());
         state.asked.push((operation, body));
+        state.urls.push(request.uri().to_owned());
+        let signature = request.headers().get("authorization").unwrap_or_default();
+        let signer = signature.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
+        state.signers.push(signer.unwrap_or_default().to_owned());
         let last = state.answers.len() == 1;
-        let answer = if last { state.answers.front().cloned() } else { state.answers.pop_front() };
+        let asked = state.asked.last().cloned();
+        let answer = match (state.responder.as_mut(), asked) {
+            (Some(responder), Some((operation, body))) => Some(responder(&operation, &body)),
+            _ if last => state.answers.front().cloned(),
+            _ => state.answers.pop_front(),
+        };
         HttpConnectorFuture::ready(match answer {
             Some(Answer::Http(status, body)) => {
                 Ok(HttpResponse::new(StatusCode::try_from(status).unwrap(), body.into()))

@@ -1,7 +1,7 @@
 //! Credentials: kept for a while, saved again after a deletion, never shown.
 
-use engine::ports::Secrets;
-use platform::SecretStore;
+use engine::ports::{Place, Secrets};
+use platform::{SealedSecrets, SecretStore, SecretsManager, Tables};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
@@ -9,12 +9,19 @@ use crate::script::{Answer, Script, error, ok};
 
 const SECRET: &str = r#"{"Name": "entra-sync/prod/contoso", "SecretString": "{\"ad_key\": \"s3cret\"}"}"#;
 const OTHER: &str = r#"{"Name": "entra-sync/prod/contoso", "SecretString": "{\"ad_key\": \"newer\"}"}"#;
+/// What the table says where nothing is sealed.
+const NOTHING: &str = "{}";
 
-fn store(script: &Script) -> SecretStore {
-    SecretStore::new(aws_sdk_secretsmanager::Client::new(&script.config()), "entra-sync/prod/")
+/// A stack that keeps secrets in Secrets Manager.
+pub(crate) fn store(script: &Script) -> SecretStore {
+    let config = script.config();
+    let manager = SecretsManager::new(aws_sdk_secretsmanager::Client::new(&config), "entra-sync/prod/");
+    let tables = Tables::new(aws_sdk_dynamodb::Client::new(&config), "control", "directory");
+    let sealed = SealedSecrets::new(aws_sdk_kms::Client::new(&config), tables, "key", "prod");
+    SecretStore::new(manager, sealed, Place::SecretsManager)
 }
 
-fn contoso() -> directory::TenantId {
+pub(crate) fn contoso() -> directory::TenantId {
     "contoso".parse().unwrap()
 }
 
@@ -22,11 +29,12 @@ async fn read(store: &SecretStore) -> Option<String> {
     store.secret(&contoso()).await.unwrap().map(|secret| secret.expose_secret().to_owned())
 }
 
-/// Save a credential and name the calls that it took.
+/// Save a credential and name the calls that it took, after the look at the table.
 async fn put(answers: impl IntoIterator<Item = Answer>) -> (bool, String) {
-    let script = Script::new(answers);
+    let script = Script::new([ok(NOTHING)].into_iter().chain(answers));
     let outcome = store(&script).put_secret(&contoso(), &SecretString::from("s3cret")).await;
-    (outcome.is_ok(), script.operations().join(" "))
+    let operations = script.operations().join(" ");
+    (outcome.is_ok(), operations.strip_prefix("GetItem ").unwrap().to_owned())
 }
 
 #[tokio::test]
@@ -39,13 +47,13 @@ async fn a_credential_is_read_once() {
     assert!(store.secret_afresh(&contoso()).await.unwrap().is_some());
     assert_eq!(read(&store).await.as_deref(), Some("newer"), "what was read afresh is kept");
     assert_eq!(script.asked().len(), 2);
-    assert_eq!(format!("{store:?}"), "SecretStore(entra-sync/prod/)");
 }
 
 #[tokio::test]
 async fn what_is_not_there_is_none_and_is_not_kept() {
-    let gone = [error("ResourceNotFoundException"), error("InvalidRequestException"), ok(SECRET)];
-    let store = store(&Script::new(gone));
+    let gone = |code| [error(code), ok(NOTHING)];
+    let gone = [gone("ResourceNotFoundException"), gone("InvalidRequestException")].concat();
+    let store = store(&Script::new(gone.into_iter().chain([ok(SECRET)])));
     assert_eq!(read(&store).await, None);
     assert_eq!(read(&store).await, None, "marked for deletion");
     assert_eq!(read(&store).await.as_deref(), Some("s3cret"));
@@ -75,14 +83,28 @@ async fn saving_makes_replaces_and_revives() {
 
 #[tokio::test]
 async fn what_was_saved_or_deleted_is_not_answered_from_memory() {
-    let script = Script::new([ok(SECRET), ok("{}"), ok(OTHER), ok("{}"), error("ResourceNotFoundException")]);
+    let gone = || error("ResourceNotFoundException");
+    let script = Script::new([
+        ok(SECRET),
+        ok(NOTHING),
+        ok("{}"),
+        ok(OTHER),
+        ok("{}"),
+        ok("{}"),
+        gone(),
+        ok(NOTHING),
+        ok("{}"),
+        gone(),
+    ]);
     let store = store(&script);
     assert_eq!(read(&store).await.as_deref(), Some("s3cret"));
     store.put_secret(&contoso(), &SecretString::from("newer")).await.unwrap();
-    assert_eq!(script.asked()[1].1["SecretString"], json!(r#"{"ad_key":"newer"}"#));
+    let put = &script.asked()[2].1;
+    assert_eq!(put["SecretString"], json!(r#"{"ad_key":"newer"}"#));
+    assert_eq!(put["VersionStages"], json!(["AWSCURRENT", "AWSPENDING"]), "no renewal that failed stays pending");
     assert_eq!(read(&store).await.as_deref(), Some("newer"));
     store.delete_secret(&contoso()).await.unwrap();
-    assert_eq!(script.asked()[3].1["ForceDeleteWithoutRecovery"], json!(true));
+    assert_eq!(script.asked()[5].1["ForceDeleteWithoutRecovery"], json!(true));
     assert_eq!(read(&store).await, None);
     store.delete_secret(&contoso()).await.unwrap();
 }
