@@ -50,6 +50,7 @@ fn r6_5_an_unchanged_run_asks_graph_twice_and_once_a_day_a_third_time() {
     for _ in 0..48 {
         let (hidden, shown) = (hour(&hidden), hour(&shown));
         assert_eq!(hidden.1.requests, shown.1.requests, "the store is asked as often: {:?}, {:?}", hidden.1, shown.1);
+        assert_eq!(shown.1.requests, 8, "{:?}", shown.1);
         without.push(hidden.0);
         with.push(shown.0);
     }
