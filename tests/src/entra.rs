@@ -7,9 +7,10 @@ use std::{
 };
 
 use directory::{Failure, Kind, MailboxKind, MemberKind, ObjectId};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::{rounds::Round, turnstile::Turnstile};
+use crate::{application::Application, rounds::Round, turnstile::Turnstile};
 
 /// Properties by their names in Graph.
 pub type Properties = Map<String, Value>;
@@ -129,6 +130,8 @@ pub struct State {
     pub unpurposed: BTreeSet<ObjectId>,
     /// Nobody may know what mailboxes are for.
     pub mailboxes_denied: bool,
+    /// The application that reads all this.
+    pub application: Application,
 }
 
 /// The directory. Every mutator is one change that an administrator could make.
@@ -136,6 +139,8 @@ pub struct State {
 pub struct Entra {
     pub(crate) turnstile: Rc<Turnstile>,
     pub(crate) state: RefCell<State>,
+    /// The time.
+    pub(crate) now: Rc<Cell<Timestamp>>,
     /// Pages that were asked for.
     pub pages: Cell<u64>,
     /// Whose kinds of mailboxes were asked for, question by question.
@@ -153,7 +158,8 @@ pub fn id(text: &str) -> ObjectId {
 impl Entra {
     /// An empty directory.
     pub fn new(turnstile: Rc<Turnstile>) -> Self {
-        Self { turnstile, state: RefCell::default(), pages: Cell::new(0), questions: RefCell::default() }
+        let (state, now, questions) = (RefCell::default(), Rc::default(), RefCell::default());
+        Self { turnstile, state, now, pages: Cell::new(0), questions }
     }
 
     /// All of it.

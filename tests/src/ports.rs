@@ -1,88 +1,15 @@
-//! The smaller ports in memory: secrets, queues, post, and an invocation's time.
+//! The smaller ports in memory: queues, post, and an invocation's time.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     rc::Rc,
     time::Duration,
 };
 
-use directory::TenantId;
-use engine::ports::{Clock, Fault, Letter, Mailer, Message, Place, Queue, QueueName, Secrets};
+use engine::ports::{Clock, Fault, Letter, Mailer, Message, Queue, QueueName};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::turnstile::Turnstile;
-
-/// Secrets, with a cache that can lag behind.
-#[derive(Debug)]
-pub struct Vault {
-    turnstile: Rc<Turnstile>,
-    secrets: RefCell<BTreeMap<TenantId, String>>,
-    cached: RefCell<BTreeMap<TenantId, String>>,
-}
-
-impl Vault {
-    /// No secrets.
-    pub fn new(turnstile: Rc<Turnstile>) -> Self {
-        Self { turnstile, secrets: RefCell::default(), cached: RefCell::default() }
-    }
-
-    /// A secret that the cache does not know of where it holds another.
-    pub fn renew(&self, tenant: &TenantId, secret: &str) {
-        self.secrets.borrow_mut().insert(tenant.clone(), secret.to_owned());
-    }
-
-    fn afresh(&self, tenant: &TenantId) -> Option<SecretString> {
-        let secret = self.secrets.borrow().get(tenant).cloned();
-        if let Some(secret) = &secret {
-            self.cached.borrow_mut().insert(tenant.clone(), secret.clone());
-        }
-        secret.map(SecretString::from)
-    }
-}
-
-impl Secrets for Vault {
-    async fn secret(&self, tenant: &TenantId) -> Result<Option<SecretString>, Fault> {
-        let look = || {
-            let cached = self.cached.borrow().get(tenant).cloned();
-            cached.map(SecretString::from).or_else(|| self.afresh(tenant))
-        };
-        self.turnstile.pass("secret", look).await
-    }
-
-    async fn secret_afresh(&self, tenant: &TenantId) -> Result<Option<SecretString>, Fault> {
-        self.turnstile.pass("secret_afresh", || self.afresh(tenant)).await
-    }
-
-    async fn put_secret(&self, tenant: &TenantId, secret: &SecretString) -> Result<(), Fault> {
-        let put = || {
-            self.secrets.borrow_mut().insert(tenant.clone(), secret.expose_secret().to_owned());
-            self.cached.borrow_mut().remove(tenant);
-        };
-        self.turnstile.pass("put_secret", put).await
-    }
-
-    async fn delete_secret(&self, tenant: &TenantId) -> Result<(), Fault> {
-        let delete = || {
-            self.secrets.borrow_mut().remove(tenant);
-            self.cached.borrow_mut().remove(tenant);
-        };
-        self.turnstile.pass("delete_secret", delete).await
-    }
-
-    async fn move_secret(&self, tenant: &TenantId, _: Place) -> Result<bool, Fault> {
-        self.turnstile.pass("move_secret", || self.secrets.borrow().contains_key(tenant)).await
-    }
-
-    async fn start_rotation(&self, tenant: &TenantId) -> Result<bool, Fault> {
-        self.turnstile.pass("start_rotation", || self.secrets.borrow().contains_key(tenant)).await
-    }
-
-    async fn stop_rotation(&self, _: &TenantId) -> Result<(), Fault> {
-        self.turnstile.pass("stop_rotation", || ()).await
-    }
-}
 
 /// Messages that were sent and not taken.
 #[derive(Debug)]

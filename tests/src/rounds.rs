@@ -4,14 +4,17 @@ use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use directory::{Code, Failure, Kind, MailboxKind, ObjectId, Observed, Removal};
 use engine::ports::{
-    Certificate, Connection, Graph, GraphPage, MOST_MAILBOXES, Mailboxes, NewSecret, Next, NoPage, NotAdded,
+    Certificate, Connection, Fault, Graph, GraphPage, MOST_MAILBOXES, Mailboxes, NewSecret, Next, NoPage, NotAdded,
     Registration,
 };
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::entra::{Entra, Life, Properties, State, Thing, Trouble};
+use crate::{
+    application,
+    entra::{Entra, Life, Properties, State, Thing, Trouble},
+};
 
 /// A round under way: what is left to tell, fixed when it began.
 #[derive(Debug, Clone)]
@@ -35,18 +38,11 @@ impl Graph for Entra {
             return Err(NoPage::Failure(Failure::new(Code::MicrosoftUnavailable, message, "nothing")));
         }
         let told = self.turnstile.pass("page", || self.tell(who, kind, link)).await;
-        told.unwrap_or_else(|fault| {
-            Err(NoPage::Failure(Failure::new(
-                Code::MicrosoftUnavailable,
-                fault.to_string(),
-                "nothing: it is tried again",
-            )))
-        })
+        told.unwrap_or_else(|fault| Err(NoPage::Failure(away(fault))))
     }
 
-    async fn try_out(&self, _: &Connection, _: Duration) -> Result<(), Failure> {
-        let passed = self.turnstile.pass("try_out", || ()).await;
-        passed.map_err(|fault| Failure::new(Code::MicrosoftUnavailable, fault.to_string(), "try again later"))
+    async fn try_out(&self, who: &Connection, _: Duration) -> Result<(), Failure> {
+        self.turnstile.pass("try_out", || self.sign_in_as(who)).await.map_err(away)?
     }
 
     async fn count(&self, _: &Connection, kind: Kind, _: Duration) -> Result<u64, Failure> {
@@ -54,33 +50,42 @@ impl Graph for Entra {
             let stated = self.state.borrow().count;
             stated.unwrap_or(self.live(kind).len() as u64)
         };
-        let counted = self.turnstile.pass("count", count).await;
-        counted.map_err(|fault| Failure::new(Code::MicrosoftUnavailable, fault.to_string(), "try again later"))
+        self.turnstile.pass("count", count).await.map_err(away)
     }
 
     async fn mailboxes(&self, who: &Connection, users: &[ObjectId], _: Duration) -> Result<Mailboxes, Failure> {
         assert!((1..=MOST_MAILBOXES).contains(&users.len()), "a question about {} users", users.len());
-        let told = self.turnstile.pass("mailboxes", || self.purposes(who, users)).await;
-        told.map_err(|fault| Failure::new(Code::MicrosoftUnavailable, fault.to_string(), "try again later"))
+        self.turnstile.pass("mailboxes", || self.purposes(who, users)).await.map_err(away)
     }
 
-    async fn registration(&self, _: &Connection, _: Duration) -> Result<Option<Registration>, Failure> {
-        Ok(None)
+    async fn registration(&self, who: &Connection, _: Duration) -> Result<Option<Registration>, Failure> {
+        self.turnstile.pass("registration", || self.register(who)).await.map_err(away)?
     }
 
-    async fn add_secret(&self, _: &Connection, _: &str, _: Timestamp, _: Duration) -> Result<NewSecret, NotAdded> {
-        Err(Failure::unexpected("unknown").into())
+    async fn add_secret(
+        &self,
+        who: &Connection,
+        name: &str,
+        ends: Timestamp,
+        _: Duration,
+    ) -> Result<NewSecret, NotAdded> {
+        self.turnstile.pass("add_secret", || self.add(who, name, ends)).await.map_err(away)?
     }
 
-    async fn remove_secret(&self, _: &Connection, _: &str, _: Duration) -> Result<(), Failure> {
-        Err(Failure::unexpected("unknown"))
+    async fn remove_secret(&self, who: &Connection, key_id: &str, _: Duration) -> Result<(), Failure> {
+        self.turnstile.pass("remove_secret", || self.remove(who, key_id)).await.map_err(away)?
     }
 
-    fn certificate(&self, _: &SecretString) -> Result<Certificate, Failure> {
-        Err(Failure::unexpected("unknown"))
+    fn certificate(&self, pem: &SecretString) -> Result<Certificate, Failure> {
+        application::certificate(pem)
     }
 
     fn forget(&self, _: &Connection) {}
+}
+
+/// Microsoft does not answer.
+fn away(fault: Fault) -> Failure {
+    Failure::new(Code::MicrosoftUnavailable, fault.to_string(), "nothing: it is tried again")
 }
 
 impl Entra {
@@ -99,6 +104,7 @@ impl Entra {
     }
 
     fn tell(&self, who: &Connection, kind: Kind, link: Option<&str>) -> Result<GraphPage, NoPage> {
+        self.sign_in_as(who).map_err(NoPage::Failure)?;
         who.meter.graph.fetch_add(1, Ordering::Relaxed);
         self.pages.set(self.pages.get() + 1);
         let mut state = self.state.borrow_mut();

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use crate::{
     entra::{DOMAIN, Entra, State},
     integrity,
-    ports::{Invocation, Post, Queues, Vault},
+    ports::{Invocation, Post, Queues},
     tables::{Items, Tables, Tally},
     turnstile::{Switch, Turnstile, drive},
+    vault::Vault,
     view::View,
 };
 
@@ -48,7 +49,7 @@ pub struct World {
     pub post: Post,
     /// The tenant.
     pub tenant: TenantId,
-    now: Cell<Timestamp>,
+    now: Rc<Cell<Timestamp>>,
     invocations: Cell<u64>,
     calls: Cell<Option<u64>>,
     tick: Cell<i64>,
@@ -67,15 +68,17 @@ impl World {
         let turnstile = Turnstile::new();
         let tenant: TenantId = "contoso".parse().expect("a tenant");
         let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
+        let entra = Entra::new(turnstile.clone());
+        entra.now.set(now);
         let world = Self {
             store: Tables::new(turnstile.clone()),
-            entra: Entra::new(turnstile.clone()),
+            now: entra.now.clone(),
+            entra,
             vault: Vault::new(turnstile.clone()),
             queues: Queues::new(turnstile.clone()),
             post: Post::new(turnstile.clone()),
             turnstile,
             tenant,
-            now: Cell::new(now),
             invocations: Cell::new(0),
             calls: Cell::new(None),
             tick: Cell::new(1),

@@ -1,7 +1,7 @@
 //! What the function is invoked with: parsed once, strictly, refused by the name of the field and never by its value.
 
 use directory::{Address, Failure, Kind, ObjectId, RunId, TenantId, UserType};
-use engine::people::Wanted;
+use engine::{people::Wanted, ports::Place};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use platform::event::{read, run, tenant};
 use secrecy::SecretString;
@@ -30,6 +30,7 @@ pub(crate) enum Action {
     DeleteTenant { tenant: TenantId },
     PutSecret { tenant: TenantId, ad_key: SecretString, expires_on: Option<Date> },
     TestConnection { tenant: TenantId },
+    MoveSecret { tenant: TenantId, to: Place },
     Exempt { tenant: TenantId, address: Address },
     Unexempt { tenant: TenantId, address: Address },
     ListExemptions { tenant: TenantId, cursor: Option<String> },
@@ -43,8 +44,8 @@ pub(crate) enum Action {
     GetRun { tenant: TenantId, run: RunId, cursor: Option<String> },
 }
 
-const ACTIONS: &str = "put_tenant, get_tenant, list_tenants, delete_tenant, put_secret, test_connection, exempt, unexempt, \
-                       list_exemptions, convert, put_user, delete_user, list_users, list_groups, get_user, get_group, \
+const ACTIONS: &str = "put_tenant, get_tenant, list_tenants, delete_tenant, put_secret, test_connection, move_secret, exempt, \
+                       unexempt, list_exemptions, convert, put_user, delete_user, list_users, list_groups, get_user, get_group, \
                        list_runs, get_run";
 
 impl Action {
@@ -57,6 +58,7 @@ impl Action {
             | Self::DeleteTenant { tenant }
             | Self::PutSecret { tenant, .. }
             | Self::TestConnection { tenant }
+            | Self::MoveSecret { tenant, .. }
             | Self::Exempt { tenant, .. }
             | Self::Unexempt { tenant, .. }
             | Self::ListExemptions { tenant, .. }
@@ -124,6 +126,10 @@ fn action(name: &str, fields: Map<String, Value>) -> Result<Action, Failure> {
             Action::PutSecret { tenant, ad_key, expires_on }
         }
         "test_connection" => Action::TestConnection { tenant: only(fields)? },
+        "move_secret" => {
+            let MoveSecret { tenant, to } = read(fields)?;
+            Action::MoveSecret { tenant, to }
+        }
         "exempt" => {
             let (tenant, address) = addressed(fields)?;
             Action::Exempt { tenant, address }
@@ -252,6 +258,15 @@ struct PutSecret {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct MoveSecret {
+    #[serde(deserialize_with = "tenant")]
+    tenant: TenantId,
+    #[serde(deserialize_with = "place")]
+    to: Place,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Addressed {
     #[serde(deserialize_with = "tenant")]
     tenant: TenantId,
@@ -345,6 +360,10 @@ fn user_type<'de, D: Deserializer<'de>>(from: D) -> Result<UserType, D::Error> {
     UserType::deserialize(from).map_err(|_| D::Error::custom(expected))
 }
 
+fn place<'de, D: Deserializer<'de>>(from: D) -> Result<Place, D::Error> {
+    Place::deserialize(from).map_err(|_| D::Error::custom("expected kms or secrets_manager"))
+}
+
 /// A day, or a time whose day in UTC is meant.
 fn day<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
     let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
@@ -378,6 +397,7 @@ mod tests {
         check("purge is a text",     json!({"action": "delete_tenant", "tenant": "a", "purge": "true"}), "purge: expected a boolean");
         check("no secret",           json!({"action": "put_secret", "tenant": "a"}),               "missing field `ad_key`");
         check("no day",              json!({"action": "put_secret", "tenant": "a", "ad_key": "x", "expires_on": "soon"}), "expires_on: expected a day");
+        check("no place",            json!({"action": "move_secret", "tenant": "a", "to": "paper"}), "to: expected kms or secrets_manager");
         check("no address",          json!({"action": "exempt", "tenant": "a", "address": "ann"}), "address: expected an address: an address has exactly one @");
         check("no type",             json!({"action": "convert", "tenant": "a", "address": "a@b.com", "to": "robot"}), "to: expected end_user, silent_user");
         check("no run",              json!({"action": "get_run", "tenant": "a", "run": "latest"}), "run: expected a run id");
@@ -425,6 +445,7 @@ mod tests {
             ("delete_tenant", json!({"purge": true})),
             ("put_secret", json!({"ad_key": "x", "expires_on": "2028-03-01T00:00:00Z"})),
             ("test_connection", json!({})),
+            ("move_secret", json!({"to": "secrets_manager"})),
             ("exempt", json!({"address": address})),
             ("unexempt", json!({"address": address})),
             ("list_exemptions", json!({})),

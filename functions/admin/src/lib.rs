@@ -7,7 +7,7 @@ use directory::{Failure, Kind};
 use engine::{
     by_hand, connection, edits, exemptions, history,
     operator::{Asked, Refused},
-    people,
+    people, place,
     ports::{Clock as _, Graph, Secrets, Store},
     purge,
     run::refused,
@@ -91,6 +91,7 @@ async fn carry_out<G: Graph, S: Store, X: Secrets>(
             connection::put_secret((graph, store, secrets), &by(tenant), &ad_key, expires_on).await
         }
         Action::TestConnection { tenant } => connection::test((graph, store, secrets), &by(tenant)).await,
+        Action::MoveSecret { tenant, to } => place::move_secret((store, secrets), &by(tenant), to).await,
         Action::Exempt { tenant, address } => exemptions::exempt(store, &by(tenant), &address).await,
         Action::Unexempt { tenant, address } => exemptions::unexempt(store, &by(tenant), &address).await,
         Action::ListExemptions { tenant, cursor } => exemptions::list(store, &tenant, cursor.as_deref()).await,

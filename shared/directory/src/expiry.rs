@@ -27,6 +27,14 @@ pub fn due(days_left: i32, last: Option<i32>) -> Option<i32> {
     step(days_left).filter(|step| last.is_none_or(|last| *step < last))
 }
 
+/// The step that a warning stands for which spoke of another day, now that the true one is known, where `left` days were
+/// left until the true one when it was sent. While that is about what it said, it stands for what it said: nobody is told
+/// of a step twice for a day or two. Else it stands for the step that had come by then, if any: the true day is months
+/// away, and its steps are still to come.
+pub fn said_for_another_day(said: i32, left: i32) -> Option<i32> {
+    if left <= said + (said / 4).max(2) { Some(said) } else { step(left) }
+}
+
 /// How a credential does, from whether it was ever configured, whether Entra refuses it, and the days it has left.
 pub fn state(configured: bool, refused: bool, days_left: Option<i32>) -> CredentialState {
     match days_left {
@@ -80,6 +88,29 @@ mod tests {
         check("two weeks after, two days late",         -16,       Some(-7),  Some(-14));
         check("three weeks after",                      -21,       Some(-14), Some(-21));
         check("the clock was set back",                 20,        Some(7),   None);
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn r6_4_a_warning_of_another_day_counts_for_the_true_one() {
+        //            what turns out                              said  left  stands for
+        check_another("the true day is as good as that",          14,   14,   Some(14));
+        check_another("a day later",                              14,   15,   Some(14));
+        check_another("a day later, at the first step",           60,   61,   Some(60));
+        check_another("a day later, on the day",                  0,    1,    Some(0));
+        check_another("sooner",                                   14,   4,    Some(14));
+        check_another("it had passed already",                    30,   -2,   Some(30));
+        check_another("weeks later",                              14,   29,   Some(30));
+        check_another("months later",                             0,    46,   Some(60));
+        check_another("years later",                              1,    400,  None);
+        check_another("it had not passed yet",                    -3,   20,   Some(30));
+        check_another("it passed a day later",                    -7,   -6,   Some(-7));
+        check_another("it passed a week later",                   -7,   0,    Some(0));
+    }
+
+    #[track_caller]
+    fn check_another(name: &str, said: i32, left: i32, expected: Option<i32>) {
+        assert_eq!(said_for_another_day(said, left), expected, "{name}");
     }
 
     #[track_caller]

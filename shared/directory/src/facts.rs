@@ -254,6 +254,8 @@ pub enum CredentialState {
 pub enum ExpirySource {
     /// Read from the application in Entra.
     Entra,
+    /// The certificate itself says it.
+    Certificate,
     /// Given by the person who saved it.
     Stated,
     /// Nobody said: 24 months after it was saved.
@@ -280,6 +282,17 @@ pub struct CredentialFacts {
     pub state: CredentialState,
     /// When it ends; a federated one does not.
     pub expiry: Option<ExpiryDay>,
+    /// It is to be renewed by itself, and was not when that was last tried (rule 7.3).
+    pub not_renewed: Option<NotRenewed>,
+}
+
+/// Why a secret was not renewed by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotRenewed {
+    /// When it was last tried.
+    pub at: DateTime,
+    /// Why.
+    pub failure: Failure,
 }
 
 /// People without a mobile number (rule 2.12).
@@ -358,6 +371,11 @@ pub struct ExpiryFacts {
     pub hint: Option<String>,
     /// When it ends; after a renewal, when the new one ends.
     pub expiry: Option<ExpiryDay>,
+    /// Another credential of the application that is valid and ends later: perhaps it was made to replace this one, and
+    /// never saved here.
+    pub newer: Option<Newer>,
+    /// The application's registration was read, and lists no credential that could be this one.
+    pub unlisted: bool,
     /// Whether the secret is renewed by itself (rule 7.3).
     pub renews_itself: bool,
     /// Runs that failed since it expired or was first refused.
@@ -366,6 +384,19 @@ pub struct ExpiryFacts {
     pub console: Option<String>,
     /// The application's page in Microsoft's portal.
     pub portal: Option<String>,
+}
+
+/// A credential of the application that is not the one in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Newer {
+    /// Its name in Entra.
+    pub name: Option<String>,
+    /// Its key id.
+    pub key_id: String,
+    /// How it begins; a secret's only.
+    pub hint: Option<String>,
+    /// The day on which it ends.
+    pub on: Date,
 }
 
 /// What an expiry warning has to say.

@@ -1,5 +1,6 @@
 //! The items of the control table and of the mirror, as they are stored.
 
+mod credential;
 mod mirror;
 mod plan;
 mod run;
@@ -12,14 +13,14 @@ use serde_json::Value;
 
 use crate::ports::{Fault, Item};
 
+pub use directory::facts::ExpirySource;
+
 pub use self::{
+    credential::{CredentialFacts, NotRenewed, Seen, Told},
     mirror::{Claim, Claimants, Cursor, Link, MirrorRow, Mirrored, MirroredGroup, MirroredUser, said},
     plan::{Bereft, ChunkProgress, Entry, Exception},
     run::{Action, Billable, HeldBack, Phase, Run, RunCounts, RunState, Tally, Warning},
-    tenant::{
-        Audit, CredentialFacts, Exemption, ExpirySource, Schedule, Status, Tenant, Unreachable, Unwanted,
-        everybody_attribute,
-    },
+    tenant::{Audit, Exemption, Schedule, Status, Tenant, Unreachable, Unwanted, everybody_attribute},
     totals::Counts,
     work::{Standing, Undone, Waiting, Work},
 };

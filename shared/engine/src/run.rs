@@ -179,7 +179,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             cursors[kind] = read::<Cursor>("a cursor", item.unwrap_or_default())?;
         }
         if run.phase == Phase::Pull {
-            match self.pull(lease, run, meta, sync.last_success, &mut cursors, margin).await? {
+            match self.pull(lease, run, meta, sync, &mut cursors, margin).await? {
                 Worked::Later(pause) => return Ok(Worked::Later(pause)),
                 Worked::Done if run.error.is_some() => return Ok(Worked::Done),
                 Worked::Done => (),

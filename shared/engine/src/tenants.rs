@@ -1,11 +1,12 @@
 //! Tenants as operators make and change them: settings, domains, schedule and register, in one commit each.
 
-use directory::{Settings, TenantId};
+use directory::{Failure, Settings, TenantId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    connection::{self, shown},
+    connection::{self, Checked, shown},
+    credential::renews_itself,
     domains, elsewhere, keys,
     lease::{put, set},
     operator::{self, Asked, Refused, TRIES, committed},
@@ -16,6 +17,8 @@ use crate::{
 
 /// The settings of which saving checks the connection (rule 1.5).
 const CONNECTION_KEYS: [&str; 5] = ["primary_domain", "directory_id", "application_id", "credential", "cloud"];
+/// The setting that has the secret renewed by itself (rule 7.3).
+const ROTATE: &str = "rotate_secret";
 /// The first connection of a tenant.
 const FIRST_CONNECTION: u32 = 1;
 /// So many tenants make a page.
@@ -37,6 +40,9 @@ pub async fn put_settings(
         let found = operator::find(store, &asked.tenant).await?;
         let before = found.as_ref().map(|(tenant, _)| tenant.settings.clone()).unwrap_or_default();
         let mut settings = before.with(patch)?;
+        if patch[ROTATE] == true && !renews_itself(&settings) {
+            return Err(Failure::invalid("settings.rotate_secret: only a client secret is renewed by itself").into());
+        }
         let replaces = match &found {
             Some((_, sync)) if elsewhere::leads_elsewhere(&before, &settings) => {
                 elsewhere::may_replace(store, asked, sync, replace_connection).await?;
@@ -54,14 +60,16 @@ pub async fn put_settings(
         let names_connection =
             patch.as_object().is_some_and(|keys| keys.keys().any(|key| CONNECTION_KEYS.contains(&key.as_str())));
         let checked = if last && (new || names_connection) {
-            let status = found.as_ref().map(|(tenant, _)| tenant.status.clone()).unwrap_or_default();
-            Some(connection::checked((graph, secrets), asked, &settings, &status).await?)
+            Some(connection::checked((graph, secrets), asked, &settings, found.as_ref()).await?)
         } else {
             None
         };
+        if last {
+            renewing(secrets, asked, patch, &before, &settings).await?;
+        }
         let mut writes = domain_writes;
         let (tenant, sync) = match found {
-            None => made(asked, settings, checked.unwrap_or_default(), &mut writes),
+            None => made(asked, settings, checked.unwrap_or_default().status, &mut writes),
             Some(found) => {
                 let report_due = report_due(store, &asked.tenant).await?;
                 let names_contact = patch.get("tech_contact").is_some();
@@ -77,6 +85,24 @@ pub async fn put_settings(
         }
     }
     Err(operator::raced())
+}
+
+/// Have the secret renewed by itself or no longer, before that is written down: what was interrupted in between is mended
+/// by saving again. Naming the setting does it whatever was saved before.
+async fn renewing(
+    secrets: &impl Secrets,
+    asked: &Asked,
+    patch: &Value,
+    before: &Settings,
+    after: &Settings,
+) -> Result<(), Fault> {
+    let named = patch.get(ROTATE).is_some();
+    match (renews_itself(before), renews_itself(after)) {
+        (from, true) if named || !from => drop(secrets.start_rotation(&asked.tenant).await?),
+        (from, false) if named || from => secrets.stop_rotation(&asked.tenant).await?,
+        _ => (),
+    }
+    Ok(())
 }
 
 /// The writes that make a tenant: it is due at once (rule 4.1).
@@ -113,7 +139,7 @@ fn made(asked: &Asked, settings: Settings, status: Status, writes: &mut Vec<Writ
 struct Update {
     settings: Settings,
     /// What the check of the connection said, where this request made one.
-    checked: Option<Status>,
+    checked: Option<Checked>,
     /// Another directory comes in the place of the present one.
     replaces: bool,
     /// The request names the tech contact, be it the present one.
@@ -147,9 +173,14 @@ fn changed(
     let contact = tenant.settings.tech_contact.is_some();
     tenant.no_contact_since = tenant.no_contact_since.or(Some(asked.now)).filter(|_| !contact);
     let mut on_schedule = Item::new();
-    if let Some(status) = checked {
-        tenant.status = status;
-        on_schedule.extend(connection::mended(&mut sync, &tenant.status));
+    if let Some(checked) = checked {
+        tenant.status = checked.status.clone();
+        on_schedule.extend(checked.on_schedule(&mut sync));
+    }
+    if sync.rotation.is_some() && !renews_itself(&tenant.settings) {
+        // Whoever turns it on again is told of what fails then.
+        on_schedule.insert("rotation".to_owned(), Value::Null);
+        sync.rotation = None;
     }
     let set_attributes = Item::from_iter([
         ("settings".to_owned(), json!(tenant.settings)),

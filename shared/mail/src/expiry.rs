@@ -2,7 +2,7 @@
 
 use directory::{
     Code, CredentialKind, Failure,
-    facts::{ExpiryEvent, ExpiryFacts},
+    facts::{ExpiryEvent, ExpiryFacts, ExpirySource, Newer},
 };
 
 use crate::{
@@ -100,12 +100,59 @@ fn steps(facts: &ExpiryFacts) -> Vec<Block> {
         }
         _ => renewal(facts),
     };
+    let made = facts.newer.as_ref().filter(|_| replaces(&facts.event)).map(|newer| made_already(facts, newer));
     let steps = steps.into_iter().map(|what| Step { what, how: String::new(), link: None }).collect();
     let links = [
         link("Open the application in Microsoft's portal", facts.portal.as_deref()),
         link("Open the console", facts.console.as_deref()),
     ];
-    [Block::Steps(steps)].into_iter().chain(links.into_iter().flatten()).collect()
+    let blocks = made.into_iter().flatten().chain([Block::Steps(steps)]);
+    blocks.chain(links.into_iter().flatten()).chain(tell_the_day(facts)).collect()
+}
+
+/// Whether a new credential is what ends this.
+fn replaces(event: &ExpiryEvent) -> bool {
+    match event {
+        ExpiryEvent::Refused(failure) => renewal_helps(failure),
+        ExpiryEvent::Expiring | ExpiryEvent::Expired => true,
+        ExpiryEvent::Resolved => false,
+    }
+}
+
+/// Somebody may have made the new one, and forgotten to save it here.
+fn made_already(facts: &ExpiryFacts, newer: &Newer) -> [Block; 2] {
+    let name = words::credential_in_full(facts.kind);
+    let of_two =
+        format!("Perhaps the new {name} has been made already: the application has another one that ends later.");
+    let saving = match facts.kind {
+        CredentialKind::Secret => {
+            "If its Value was noted when it was made, saving that here ends these warnings. If it was not, nobody can look \
+             it up: make a new one as below, and delete the unused one."
+        }
+        CredentialKind::Certificate | CredentialKind::Federated => {
+            "If it was made for this, saving its PEM here, with its key, ends these warnings. If not, go on as below."
+        }
+    };
+    let mut pairs =
+        vec![("Name", newer.name.as_deref().map_or_else(|| "none".to_owned(), |name| escape::line(name, 100)))];
+    pairs.extend(newer.hint.as_deref().map(|hint| ("Begins with", escape::line(hint, 20))));
+    pairs.extend([("Key id", escape::line(&newer.key_id, 64)), ("Ends", words::day(newer.on))]);
+    [Block::Words(format!("{of_two} {saving}")), Block::Pairs(pairs)]
+}
+
+/// Where the day is only stated or assumed: how Entra comes to tell the true one (rule 6.5).
+fn tell_the_day(facts: &ExpiryFacts) -> Option<Block> {
+    let source = facts.expiry?.source;
+    if !matches!(source, ExpirySource::Stated | ExpirySource::Assumed) {
+        return None;
+    }
+    let note = if facts.unlisted {
+        "The day could not be read from Entra: the application lists no client secret that begins like this one."
+    } else {
+        "The day was not read from Entra. Grant the application the permission Application.Read.All (application \
+         permission, with admin consent), and these mails name the true day."
+    };
+    Some(Block::Note(note.to_owned()))
 }
 
 /// How to renew the credential.

@@ -54,6 +54,7 @@ fn wrong(facts: &DailyFacts) -> Vec<String> {
         nothing_ran(facts).then(|| "no run".to_owned()),
         connection_fails(facts).then(|| "connection check failed".to_owned()),
         credential(facts),
+        facts.credential.not_renewed.as_ref().map(|_| "secret not renewed".to_owned()),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -75,6 +75,7 @@ pub(crate) fn expiry(expiry: &ExpiryDay) -> String {
 pub(crate) fn source(source: ExpirySource) -> &'static str {
     match source {
         ExpirySource::Entra => "read from Entra",
+        ExpirySource::Certificate => "as the certificate says",
         ExpirySource::Stated => "as stated when it was saved",
         ExpirySource::Assumed => "assumed: 24 months after it was saved, as nobody stated the day",
     }

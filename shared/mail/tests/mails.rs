@@ -5,8 +5,12 @@ mod samples;
 
 use directory::{
     CredentialKind, Kind,
-    facts::{ChangeLine, CredentialState, DailyFacts, Did, ExpiryEvent, ExpirySource, Listed, RollUpFacts},
+    facts::{
+        ChangeLine, CredentialState, DailyFacts, Did, ExpiryEvent, ExpiryFacts, ExpirySource, Listed, Newer,
+        NotRenewed, RollUpFacts,
+    },
 };
+use jiff::civil::date;
 use mail::{Rendered, daily, expiry, roll_up};
 use samples::{TODAY, all_tenants, busy, ending, expires, held, holding, hostile, quiet, refused, secret_expired};
 
@@ -82,6 +86,76 @@ fn r6_4_expiry_warnings() {
     facts.event = ExpiryEvent::Resolved;
     facts.expiry = Some(expires(730, ExpirySource::Stated));
     whole!("resolved", expiry(&facts));
+
+    let mut facts = ending();
+    facts.newer = Some(newer());
+    whole!("made_already", expiry(&facts));
+}
+
+#[test]
+#[rustfmt::skip]
+fn r6_4_what_a_warning_knows_and_does_not_know() {
+    const GRANT: &str = "Grant the application the permission Application.Read.All";
+    const LISTED: &str = "the application lists no client secret that begins like this one";
+    const MADE: &str = "the application has another one that ends later";
+    //   what is known                        the facts                                                        says             does not say
+    says("read from Entra",                   |_| (),                                                          &[],             &[GRANT, LISTED, MADE]);
+    says("stated",                            |f| f.expiry = Some(expires(14, ExpirySource::Stated)),          &[GRANT],        &[LISTED, MADE]);
+    says("assumed",                           |f| f.expiry = Some(expires(14, ExpirySource::Assumed)),         &[GRANT],        &[LISTED, MADE]);
+    says("the certificate's own",             certificate,                                                     &["as the certificate says"], &[GRANT, LISTED, MADE]);
+    says("read, and not listed",              unlisted,                                                        &[LISTED],       &[GRANT, MADE]);
+    says("another was made",                  |f| f.newer = Some(newer()),                                     &[MADE, "Begins with: k3W", "Ends: 3 March 2028", "Name: by hand"], &[GRANT]);
+    says("another certificate was uploaded",  |f| { certificate(f); f.newer = Some(newer()) },                 &[MADE, "saving its PEM"], &[GRANT]);
+    says("another, and it is over",           |f| { f.newer = Some(newer()); f.event = ExpiryEvent::Resolved }, &[],            &[MADE]);
+}
+
+#[track_caller]
+fn says(name: &str, change: fn(&mut ExpiryFacts), expected: &[&str], never: &[&str]) {
+    let mut facts = ending();
+    change(&mut facts);
+    // Lines are folded.
+    let text = expiry(&facts).text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in expected {
+        assert!(text.contains(words), "{name}: {words}: {text}");
+    }
+    for words in never {
+        assert!(!text.contains(words), "{name}: {words}: {text}");
+    }
+}
+
+fn newer() -> Newer {
+    Newer {
+        name: Some("by hand".to_owned()),
+        key_id: "5d6e7f80-9192-43a4-b5c6-d7e8f9010213".to_owned(),
+        hint: Some("k3W".to_owned()),
+        on: date(2028, 3, 3),
+    }
+}
+
+fn certificate(facts: &mut ExpiryFacts) {
+    facts.kind = CredentialKind::Certificate;
+    facts.expiry = Some(expires(14, ExpirySource::Certificate));
+}
+
+fn unlisted(facts: &mut ExpiryFacts) {
+    facts.expiry = Some(expires(14, ExpirySource::Stated));
+    facts.unlisted = true;
+}
+
+#[test]
+fn r7_3_a_secret_that_was_not_renewed_by_itself_is_somebodys_task() {
+    let mut facts = quiet();
+    not_renewed(&mut facts);
+    whole!("not_renewed", daily(&facts));
+}
+
+fn not_renewed(facts: &mut DailyFacts) {
+    let failure = directory::Failure::new(
+        directory::Code::PermissionMissing,
+        "the application's registration cannot be read, so that its secret cannot be renewed",
+        "grant the application permission Application.ReadWrite.OwnedBy with admin consent",
+    );
+    facts.credential.not_renewed = Some(NotRenewed { at: TODAY.at(4, 12, 0, 0), failure });
 }
 
 #[test]
@@ -160,6 +234,7 @@ fn r6_2_the_subject_carries_the_verdict() {
     subject("a certificate",                     |f| { secret(f, CredentialState::Expiring, 7); f.credential.kind = CredentialKind::Certificate }, "ATTENTION – certificate expires in 7 days");
     subject("a federated credential",            |f| { secret(f, CredentialState::Refused, 0); f.credential.kind = CredentialKind::Federated }, "ATTENTION – federated credential refused");
     subject("a refused secret",                  |f| { errors(f, 24, 0); secret(f, CredentialState::Refused, 9) }, "ATTENTION – 24 errors, secret refused");
+    subject("a secret that was not renewed",     not_renewed,                               "ATTENTION – secret not renewed");
     subject("held",                              |f| f.held = Some(holding(51, 6)),         "HELD – 57 removals wait for you");
     subject("held, and errors",                  |f| { f.held = Some(holding(51, 6)); errors(f, 2, 0) }, "HELD – 57 removals wait for you, 2 errors");
     subject("one held",                          |f| f.held = Some(holding(1, 0)),          "HELD – 1 removal waits for you");
@@ -236,6 +311,8 @@ fn r6_6_no_name_breaks_a_mail() {
         *text = Some(samples::HOSTILE.to_owned());
     }
     warning.application_id = samples::HOSTILE.to_owned();
+    let said = || samples::HOSTILE.to_owned();
+    warning.newer = Some(Newer { name: Some(said()), key_id: said(), hint: Some(said()), ..newer() });
     warning.portal = Some("https://portal.example/\r\n<script>".to_owned());
     let mut operator = all_tenants();
     for trouble in &mut operator.failed.shown {

@@ -4,93 +4,34 @@ mod explain;
 mod people;
 mod purge;
 mod runs;
+mod secrets;
 mod tenants;
 
-use std::{cell::RefCell, time::Duration};
+use std::cell::RefCell;
 
 use admin::Parts;
-use directory::{Code, Failure, Kind, ObjectId};
 use engine::{
     keys,
-    ports::{Certificate, Connection, Graph, GraphPage, Mailboxes, NewSecret, NoPage, NotAdded, Registration},
     records::{Schedule, read},
 };
-use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use platform::Environment;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tests::{integrity, turnstile::drive, world::World};
 
-/// The world, seen from an operator's desk. Secrets that begin with `good` work.
+/// The world, seen from an operator's desk. The application has the secrets `good` and `good-one`.
 struct Desk {
     world: World,
     invocations: RefCell<u64>,
-}
-
-/// Microsoft, which refuses other secrets.
-struct Gate<'a>(&'a World);
-
-impl Graph for Gate<'_> {
-    async fn page(
-        &self,
-        who: &Connection,
-        kind: Kind,
-        link: Option<&str>,
-        budget: Duration,
-    ) -> Result<GraphPage, NoPage> {
-        self.0.entra.page(who, kind, link, budget).await
-    }
-
-    async fn try_out(&self, who: &Connection, budget: Duration) -> Result<(), Failure> {
-        self.0.entra.try_out(who, budget).await?;
-        if who.secret.expose_secret().starts_with("good") {
-            return Ok(());
-        }
-        Err(Failure::new(
-            Code::CredentialSecretInvalid,
-            "Failed to connect. Please check your Azure (Entra ID) Credential",
-            "renew it",
-        ))
-    }
-
-    async fn count(&self, who: &Connection, kind: Kind, budget: Duration) -> Result<u64, Failure> {
-        self.0.entra.count(who, kind, budget).await
-    }
-
-    async fn mailboxes(&self, who: &Connection, users: &[ObjectId], budget: Duration) -> Result<Mailboxes, Failure> {
-        self.0.entra.mailboxes(who, users, budget).await
-    }
-
-    async fn registration(&self, who: &Connection, budget: Duration) -> Result<Option<Registration>, Failure> {
-        self.0.entra.registration(who, budget).await
-    }
-
-    async fn add_secret(
-        &self,
-        who: &Connection,
-        name: &str,
-        ends: Timestamp,
-        budget: Duration,
-    ) -> Result<NewSecret, NotAdded> {
-        self.0.entra.add_secret(who, name, ends, budget).await
-    }
-
-    async fn remove_secret(&self, who: &Connection, key_id: &str, budget: Duration) -> Result<(), Failure> {
-        self.0.entra.remove_secret(who, key_id, budget).await
-    }
-
-    fn certificate(&self, pem: &SecretString) -> Result<Certificate, Failure> {
-        self.0.entra.certificate(pem)
-    }
-
-    fn forget(&self, _: &Connection) {}
 }
 
 impl Desk {
     fn new() -> Self {
         let world = World::new();
         world.vault.renew(&world.tenant, "good");
+        for secret in ["good", "good-one"] {
+            world.entra.add_password("by hand", secret, 10_000);
+        }
         Self { world, invocations: RefCell::new(0) }
     }
 
@@ -98,7 +39,7 @@ impl Desk {
     fn invoke(&self, event: Value) -> Option<Value> {
         let environment = Environment::from_lookup(|name| (name == "TEST_CLOCK").then(|| "on".to_owned()));
         let parts = Parts {
-            graph: &Gate(&self.world),
+            graph: &self.world.entra,
             store: &self.world.store,
             secrets: &self.world.vault,
             environment: &environment,

@@ -67,7 +67,7 @@ pub(crate) fn mailed(world: &World) -> Vec<String> {
 
 /// Ask twice: the second time nothing is sent.
 #[track_caller]
-fn told(world: &World, request: &Request) -> Vec<String> {
+pub(crate) fn told(world: &World, request: &Request) -> Vec<String> {
     let _ = ask(world, request);
     let subjects = mailed(world);
     let again = ask(world, request);
@@ -80,22 +80,33 @@ pub(crate) fn of_day(world: &World, date: &str) -> Request {
     Request { tenant: Some(world.tenant.clone()), date: Some(date.parse().unwrap()), ..Request::default() }
 }
 
-fn today(world: &World) -> Date {
+pub(crate) fn today(world: &World) -> Date {
     world.now().to_zoned(world.tenant().settings.report.time_zone.zone()).date()
 }
 
 /// Go on to a time.
-fn at(world: &World, time: &str) {
+pub(crate) fn at(world: &World, time: &str) {
     let time: Timestamp = time.parse().unwrap();
     world.wait(time.as_second() - world.now().as_second());
+}
+
+/// A secret whose end somebody stated.
+fn stated(saved_at: Timestamp, expires_on: Date) -> CredentialFacts {
+    CredentialFacts {
+        saved_at,
+        expires_on,
+        source: ExpirySource::Stated,
+        hint: Some("abc".to_owned()),
+        key_id: None,
+        certificate: None,
+    }
 }
 
 /// A credential that was saved now.
 fn credential(world: &World, expires_on: &str) {
     let mut tenant = world.tenant();
     let (saved_at, expires_on) = (world.now(), expires_on.parse().unwrap());
-    tenant.credential =
-        Some(CredentialFacts { saved_at, expires_on, source: ExpirySource::Stated, hint: Some("abc".to_owned()) });
+    tenant.credential = Some(stated(saved_at, expires_on));
     world.store.poke(keys::meta(&world.tenant), write(&tenant));
 }
 
@@ -530,12 +541,7 @@ fn r6_8_the_roll_up_names_who_failed_is_held_never_ran_or_expires() {
         tenant.settings = tenant.settings.with(&settings).unwrap();
         tenant.created_at = "2026-01-01T00:00:00Z".parse().unwrap();
         let saved_at = tenant.created_at;
-        tenant.credential = Some(CredentialFacts {
-            saved_at,
-            expires_on: expires_on.parse().unwrap(),
-            source: ExpirySource::Stated,
-            hint: Some("abc".to_owned()),
-        });
+        tenant.credential = Some(stated(saved_at, expires_on.parse().unwrap()));
         let id = name.parse().unwrap();
         world.store.poke(keys::meta(&id), write(&tenant));
         world.store.poke(keys::registered(&id), write(&json!({})));

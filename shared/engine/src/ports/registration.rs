@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
 use directory::Failure;
 
@@ -17,13 +18,15 @@ pub struct Registration {
 }
 
 /// A credential as Entra lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registered {
     /// `keyId`, a GUID in lower case: the portal's *Secret ID*.
     pub key_id: String,
     /// What its maker called it.
+    #[serde(default)]
     pub name: Option<String>,
     /// A secret's `hint`, which is how it begins; a certificate's thumbprint (SHA-256 or SHA-1, in capital hex digits).
+    #[serde(default)]
     pub mark: Option<String>,
     /// From when it is accepted.
     pub starts: Timestamp,
@@ -54,7 +57,7 @@ pub enum NotAdded {
 }
 
 /// What a certificate says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     /// Its SHA-256 thumbprint, in capital hex digits.
     pub thumbprint: String,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::credential::Seen;
 use crate::ports::Requests;
 
 /// How many of each kind.
@@ -193,6 +194,9 @@ pub struct Run {
     pub undoes: Option<RunId>,
     /// When the record is removed, in epoch seconds.
     pub ttl: i64,
+    /// What it has seen of the credential, until that is written to the schedule.
+    #[serde(skip)]
+    pub seen: Option<Seen>,
 }
 
 impl Run {

@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::totals::Counts;
+use super::{
+    credential::{CredentialFacts, NotRenewed, Seen},
+    totals::Counts,
+};
 
 /// A tenant: what people set, and what its connection check said. Only `admin` writes it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -75,32 +78,6 @@ pub struct Status {
     pub error: Option<Failure>,
 }
 
-/// What is known of a credential without the credential itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CredentialFacts {
-    /// When it was saved.
-    pub saved_at: Timestamp,
-    /// The day on which it expires, as stated at save or assumed.
-    pub expires_on: jiff::civil::Date,
-    /// Where that day comes from.
-    pub source: ExpirySource,
-    /// Its first characters, as the portal shows them; a client secret's only.
-    #[serde(default)]
-    pub hint: Option<String>,
-}
-
-/// Where the day of expiry comes from (rule 6.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExpirySource {
-    /// Read from the application in Entra.
-    Entra,
-    /// Stated at save.
-    Stated,
-    /// The day of save plus 24 months.
-    Assumed,
-}
-
 /// The schedule and the lease of a tenant, and what outlives a run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -141,6 +118,10 @@ pub struct Schedule {
     pub refused_since: Option<Timestamp>,
     /// How many runs failed since the last that did not.
     pub failures: u32,
+    /// What the application's registration last said of the credential (rule 6.5).
+    pub seen: Option<Seen>,
+    /// Why the secret was not renewed by itself; none once it was (rule 7.3).
+    pub rotation: Option<NotRenewed>,
 }
 
 impl Schedule {

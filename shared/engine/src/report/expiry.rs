@@ -1,10 +1,13 @@
 //! Which warning of a credential is due (rule 6.4). What was said before stands in the ledger of mails: one key for each
 //! credential, its day, and the step of the ladder.
+//!
+//! The day may turn out to be another one, once Entra tells: what was said of the day before still counts, as far as it
+//! lies on the ladder of the new one.
 
 use directory::{
     Cloud, CredentialKind, Failure, Settings, TenantId,
     expiry::{self, days_left},
-    facts::{CredentialState, ExpiryEvent, ExpiryFacts},
+    facts::{CredentialState, ExpiryEvent, ExpiryFacts, Newer},
 };
 use jiff::{Timestamp, civil::Date};
 
@@ -16,9 +19,9 @@ use super::{
     runs,
 };
 use crate::{
-    connection, keys,
-    ports::{Fault, Store, Table},
-    records::{Run, RunState, read},
+    connection, credential, keys,
+    ports::{Fault, Registered, Store, Table},
+    records::{Run, RunState, Told, read},
 };
 
 /// A warning that is due.
@@ -38,6 +41,8 @@ struct Said {
     topic: String,
     /// The step of the ladder.
     step: i32,
+    /// When, in the days of the tenant.
+    on: Date,
 }
 
 /// Entra refuses the credential.
@@ -62,24 +67,34 @@ pub(super) async fn due(
     let settings = &meta.settings;
     let Some(application_id) = &settings.application_id else { return Ok(None) };
     let saved = meta.credential.as_ref().map_or(0, |credential| credential.saved_at.as_second());
-    let said = said(store, tenant, now).await?;
-    let expiry = expiry_day(meta, day, now);
+    let said = said(store, tenant, day, now).await?;
+    let expiry = expiry_day(meta, sync, day, now);
     let today = day.date_of(day.told_at(now));
     let state = connection::state(meta, sync, day.told_at(now));
     let refusal = refusal(store, tenant, stored, day).await?;
     let is_secret = settings.credential.kind == CredentialKind::Secret;
+    let told = credential::told(meta, sync);
+    let ours = told.and_then(|told| told.ours.as_ref());
+    let newer = |newer: &Registered| Newer {
+        name: newer.name.clone(),
+        key_id: newer.key_id.clone(),
+        hint: newer.mark.clone().filter(|_| is_secret),
+        on: day.date_of(newer.ends),
+    };
     let facts = |event, failed_runs| ExpiryFacts {
         tenant: named(tenant, meta),
         date: today,
         event,
         application_id: application_id.as_str().to_owned(),
-        application_name: None,
+        application_name: told.map(|told| told.application.clone()).filter(|name| !name.is_empty()),
         kind: settings.credential.kind,
-        name: None,
-        key_id: None,
+        name: ours.and_then(|ours| ours.name.clone()),
+        key_id: ours.map(|ours| ours.key_id.clone()).or_else(|| meta.credential.as_ref()?.key_id.clone()),
         hint: meta.credential.as_ref().and_then(|credential| credential.hint.clone()).filter(|_| is_secret),
         expiry,
-        renews_itself: settings.rotate_secret && is_secret,
+        newer: told.and_then(|told| told.newer.as_ref()).map(newer),
+        unlisted: told.is_some_and(|Told { ours, .. }| ours.is_none()),
+        renews_itself: credential::renews_itself(settings),
         failed_runs,
         console: None,
         portal: Some(portal(settings, application_id.as_str())),
@@ -96,22 +111,37 @@ pub(super) async fn due(
         (_, Some(Refusal { failure, since, runs })) => {
             (format!("refused-{since}"), days_left(today, since).min(0), ExpiryEvent::Refused(Box::new(failure)), runs)
         }
+        (Some(expiry), None) if credential::is_in_hand(meta, sync, expiry.days_left) => return Ok(None),
         (Some(expiry), None) => (expiry.on.to_string(), expiry.days_left, ExpiryEvent::Expiring, 0),
         (None, None) => return Ok(None),
     };
-    let last = said.iter().filter(|said| said.saved == saved && said.topic == topic).map(|said| said.step).min();
+    let last = said.iter().filter(|said| said.saved == saved).filter_map(|said| said.counts_for(&topic)).min();
     Ok(expiry::due(days, last)
         .map(|step| Due { what: format!("expiry#{saved:010}#{topic}#{step}"), facts: facts(event, failed_runs) }))
 }
 
+impl Said {
+    /// The step of the ladder of `topic` that this warning stands for, if any.
+    fn counts_for(&self, topic: &str) -> Option<i32> {
+        match (self.topic.parse::<Date>(), topic.parse::<Date>()) {
+            _ if self.topic == topic => Some(self.step),
+            (Ok(_), Ok(day)) => expiry::said_for_another_day(self.step, days_left(self.on, day)),
+            _ => None,
+        }
+    }
+}
+
 /// Every warning in the ledger.
-async fn said(store: &impl Store, tenant: &TenantId, now: Timestamp) -> Result<Vec<Said>, Fault> {
+async fn said(store: &impl Store, tenant: &TenantId, day: &Day, now: Timestamp) -> Result<Vec<Said>, Fault> {
     let mut said = Vec::new();
     for (sk, entry) in entries(store, tenant, "MAIL#expiry#").await? {
         let mut parts = sk.splitn(3, '#');
         let parsed = (|| {
             let (saved, topic, step) = (parts.next()?, parts.next()?, parts.next()?);
-            Some(Said { saved: saved.parse().ok()?, topic: topic.to_owned(), step: step.parse().ok()? })
+            let (saved, step) = (saved.parse().ok()?, step.parse().ok()?);
+            // One of which the end is not known counts from when it was begun, at the latest.
+            let at = entry.sent_at.or_else(|| Timestamp::from_second(entry.claim_until?).ok())?;
+            Some(Said { saved, topic: topic.to_owned(), step, on: day.date_of(at) })
         })();
         said.extend(parsed.filter(|_| entry.past(now).is_some()));
     }

@@ -1,11 +1,11 @@
 //! The facts of one tenant's day.
 
 use directory::{
-    CredentialKind, TenantId,
+    TenantId,
     expiry::days_left,
     facts::{
-        ConnectionFacts, CredentialFacts, CredentialState, DailyFacts, ExpiryDay, ExpirySource, HeldChanges, Light,
-        Listed, MOST_CHANGES, Named, Seats, Tally, Warning,
+        ConnectionFacts, CredentialFacts, CredentialState, DailyFacts, ExpiryDay, HeldChanges, Light, Listed,
+        MOST_CHANGES, Named, NotRenewed, Seats, Tally, Warning,
     },
 };
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use super::{
     sums::{Moved, Sums},
 };
 use crate::{
-    connection, keys,
+    connection, credential, keys,
     ports::{Clock, Fault, Store},
     records::{self, Counts, Run, Schedule, Status, Tenant, read},
 };
@@ -79,7 +79,7 @@ pub(super) async fn gather(
         errors: verdicts.errors,
         held: held(store, tenant, sync, day).await?,
         connection: connection_facts(meta, sync, day),
-        credential: credential(meta, sync, day, now),
+        credential: credential_facts(meta, sync, day, now),
         without_mobile: people::without_mobile(store, clock, tenant, counts).await?,
         settings_changed: settings::changed(&audit, day),
         warnings,
@@ -188,22 +188,22 @@ fn connection_facts(meta: &Tenant, sync: &Schedule, day: &Day) -> ConnectionFact
     }
 }
 
-fn credential(meta: &Tenant, sync: &Schedule, day: &Day, now: Timestamp) -> CredentialFacts {
+fn credential_facts(meta: &Tenant, sync: &Schedule, day: &Day, now: Timestamp) -> CredentialFacts {
     let state = connection::state(meta, sync, day.told_at(now));
-    let expiry = expiry_day(meta, day, now);
+    let expiry = expiry_day(meta, sync, day, now);
     // Entra says that it has ended: a later day that somebody gave or assumed is not true.
     let untrue = |expiry: &ExpiryDay| state == CredentialState::Expired && expiry.days_left >= 0;
-    CredentialFacts { kind: meta.settings.credential.kind, state, expiry: expiry.filter(|expiry| !untrue(expiry)) }
+    let failed = sync.rotation.as_ref().filter(|_| credential::renews_itself(&meta.settings));
+    CredentialFacts {
+        kind: meta.settings.credential.kind,
+        state,
+        expiry: expiry.filter(|expiry| !untrue(expiry)),
+        not_renewed: failed.map(|failed| NotRenewed { at: day.local(failed.at), failure: failed.error.clone() }),
+    }
 }
 
 /// When the credential ends, seen from the day on which people are told.
-pub(super) fn expiry_day(meta: &Tenant, day: &Day, now: Timestamp) -> Option<ExpiryDay> {
-    let stored = meta.credential.as_ref().filter(|_| meta.settings.credential.kind != CredentialKind::Federated)?;
-    let source = match stored.source {
-        records::ExpirySource::Entra => ExpirySource::Entra,
-        records::ExpirySource::Stated => ExpirySource::Stated,
-        records::ExpirySource::Assumed => ExpirySource::Assumed,
-    };
-    let today = day.date_of(day.told_at(now));
-    Some(ExpiryDay { on: stored.expires_on, days_left: days_left(today, stored.expires_on), source })
+pub(super) fn expiry_day(meta: &Tenant, sync: &Schedule, day: &Day, now: Timestamp) -> Option<ExpiryDay> {
+    let (on, source) = credential::ends(meta, sync)?;
+    Some(ExpiryDay { on, days_left: days_left(day.date_of(day.told_at(now)), on), source })
 }

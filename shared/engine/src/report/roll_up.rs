@@ -16,7 +16,7 @@ use super::{
     standing,
 };
 use crate::{
-    keys,
+    credential, keys,
     no_contact::{self, GRACE_DAYS},
     ports::{Fault, Item, Range, Store, Table},
     records::{Tenant, Unwanted},
@@ -112,7 +112,7 @@ async fn share(
         failed: (runs.failed + errors > 0).then_some(trouble),
         held: held.map(|held| Waiting { tenant: named.clone(), held }),
         never_ran: (expected > 0 && runs.started == 0).then_some(never),
-        expiring: expiring(&named, meta, day, now),
+        expiring: expiring(&named, stored, day, now),
         unreached: unreached(&named, meta, day),
         switched_off: switched_off(meta, day),
         runs,
@@ -121,8 +121,12 @@ async fn share(
 }
 
 /// A credential of which people are warned, or were.
-fn expiring(named: &Named, meta: &Tenant, day: &Day, now: Timestamp) -> Option<Expiring> {
-    let expiry = expiry_day(meta, day, now).filter(|expiry| step(expiry.days_left).is_some())?;
+fn expiring(named: &Named, stored: &Stored, day: &Day, now: Timestamp) -> Option<Expiring> {
+    let Stored { meta, sync, .. } = stored;
+    let expiry = expiry_day(meta, sync, day, now).filter(|expiry| step(expiry.days_left).is_some())?;
+    if credential::is_in_hand(meta, sync, expiry.days_left) {
+        return None;
+    }
     let kind: CredentialKind = meta.settings.credential.kind;
     Some(Expiring { tenant: named.clone(), kind, expiry })
 }

@@ -54,7 +54,7 @@ fn lines(entry: &Audit, day: &Day) -> Vec<SettingChanged> {
         return each;
     }
     let setting = match action.as_str() {
-        "put_tenant" | "put_secret" | "" => what.clone(),
+        "put_tenant" | "put_secret" | "rotate_secret" | "" => what.clone(),
         _ if what.is_empty() => action.clone(),
         _ => format!("{action} {what}"),
     };

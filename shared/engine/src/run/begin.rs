@@ -127,6 +127,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             undone: sync.undone,
             undoes: None,
             ttl: now.as_second() + KEPT_DAYS * 86_400,
+            seen: None,
         }
     }
 

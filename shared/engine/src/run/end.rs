@@ -13,7 +13,7 @@ use crate::{
     no_contact,
     outcomes::{self, Exceptions},
     ports::{Change, Clock, Fault, Graph, Item, Message, Queue, QueueName, Secrets, Store, Write},
-    records::{Action, Counts, Run, RunCounts, RunState, Schedule, Status, Tenant, Warning, read, write},
+    records::{Action, Counts, Run, RunCounts, RunState, Schedule, Seen, Status, Tenant, Warning, read, write},
     schedule,
 };
 
@@ -92,6 +92,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let due = now.as_second() + seconds + if by_message { HANDOVER_SECONDS } else { 0 };
         let mut set = schedule::due_attributes(&lease.tenant, Some(due));
         set.extend(["owner", "lease_until"].map(|name| (name.to_owned(), Value::Null)));
+        set.extend(run.seen.take().map(|seen| ("seen".to_owned(), json!(seen))));
         let release = lease::set(keys::sync(&lease.tenant), set);
         lease.commit(self.store, vec![release, put(keys::run(&lease.tenant, &run.run), write(run))]).await?;
         if !by_message {
@@ -160,6 +161,9 @@ fn ending(
     if applied {
         set.insert("last_success".to_owned(), json!(now));
     }
+    // What a check has seen of a credential that was saved meanwhile is newer.
+    let present = |seen: &&Seen| meta.credential.as_ref().is_some_and(|facts| facts.saved_at == seen.of);
+    set.extend(run.seen.as_ref().filter(present).map(|seen| ("seen".to_owned(), json!(seen))));
     set.extend(schedule::due_attributes(tenant, next_due(tenant, run, meta, sync, now)));
     let mut writes = vec![put(keys::run(tenant, &run.run), write(run))];
     let mut settings = same_settings(tenant, meta);

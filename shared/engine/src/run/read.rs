@@ -3,20 +3,23 @@
 use std::time::Duration;
 
 use directory::{Code, Failure, Kind, PerKind, Settings, TenantId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{Worked, World};
 use crate::{
-    keys,
+    credential, keys,
     lease::{Lease, Stop},
     ports::{Clock, Connection, Graph, Meter, Queue, Secrets, Store},
     pull::{Pulled, Reader},
-    records::{Cursor, Run, Schedule, Tenant, Warning, read},
+    records::{Cursor, Run, Schedule, Seen, Tenant, Warning, read},
+    registration,
 };
 
 /// How many objects that could not be read a run names, of each kind.
 const MOST_NAMED: usize = 20;
+/// The longest that the application's registration is asked for.
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
 
 impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C> {
     /// Read both collections (rules 1.7 and 4.9).
@@ -25,7 +28,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         lease: &Lease,
         run: &mut Run,
         meta: &Tenant,
-        last_success: Option<Timestamp>,
+        sync: &Schedule,
         cursors: &mut PerKind<Cursor>,
         margin: Duration,
     ) -> Result<Worked, Stop> {
@@ -38,6 +41,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         };
         // Kept tokens age by the real clock: where a test has let an hour pass, the next run signs in again.
         let hour = SignedDuration::from_hours(1);
+        let (last_success, seen) = (sync.last_success, sync.seen.as_ref());
         if self.fixed_clock && last_success.is_none_or(|at| self.clock.now().duration_since(at) > hour) {
             self.graph.forget(&who);
         }
@@ -108,7 +112,22 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 run.warnings.push(Warning { code: "unreadable_object".to_owned(), message });
             }
         }
+        self.look(&who, run, meta, seen, margin).await;
         Ok(Worked::Done)
+    }
+
+    /// Once a day, and after the credential was replaced, read what the application's registration says of it (rule 6.5).
+    async fn look(&self, who: &Connection, run: &mut Run, meta: &Tenant, seen: Option<&Seen>, margin: Duration) {
+        let now = self.clock.now();
+        let budget = self.clock.remaining().saturating_sub(margin).min(LONGEST_LOOK);
+        let Some(facts) = credential::facts(meta).filter(|facts| credential::is_due(facts, seen, now)) else { return };
+        if budget.is_zero() {
+            return;
+        }
+        run.seen = registration::look(self.graph, who, facts, seen, now, budget).await;
+        let made = who.meter.read();
+        run.requests.graph += made.graph;
+        run.requests.sign_in += made.sign_in;
     }
 
     /// How to reach the tenant's directory, or what is missing.

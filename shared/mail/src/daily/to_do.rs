@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use directory::{
     Code, CredentialKind, Failure,
-    facts::{CredentialState, DailyFacts, FailedRun, HeldChanges},
+    facts::{CredentialState, DailyFacts, FailedRun, HeldChanges, NotRenewed},
 };
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
 pub(super) fn to_do(facts: &DailyFacts, mood: Mood) -> Vec<Block> {
     let mut steps: Vec<Step> = facts.held.as_ref().and_then(|held| decide(facts, held)).into_iter().collect();
     steps.extend(renew(facts));
+    steps.extend(not_renewed(facts));
     steps.extend(mend(facts));
     if verdict::nothing_ran(facts) && facts.credential.state != CredentialState::Configure {
         let expected = words::many(facts.runs.expected, "run");
@@ -99,6 +100,18 @@ fn renew(facts: &DailyFacts) -> Option<Step> {
         (CredentialState::Expiring, None) => format!("Renew the {name}: it expires soon."),
     };
     Some(Step { what, how: how_to_renew(facts.credential.kind).to_owned(), link: None })
+}
+
+/// It should have been renewed by itself, and was not (rule 7.3).
+fn not_renewed(facts: &DailyFacts) -> Option<Step> {
+    let NotRenewed { at, failure } = facts.credential.not_renewed.as_ref()?;
+    let why = words::stopped(&failure.message);
+    let help = words::stopped(&failure.help);
+    Some(Step {
+        what: format!("See why the {} was not renewed by itself.", words::credential_in_full(facts.credential.kind)),
+        how: format!("Last tried on {}. {why} {help} It is tried again by itself.", words::time(*at)),
+        link: safe_link("Grant admin consent", failure.consent_link.as_deref()),
+    })
 }
 
 /// Why the credential is refused, as far as anybody said.

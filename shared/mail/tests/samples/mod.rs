@@ -37,6 +37,7 @@ pub(crate) fn quiet() -> DailyFacts {
             kind: CredentialKind::Secret,
             state: CredentialState::Working,
             expiry: Some(expires(376, ExpirySource::Entra)),
+            not_renewed: None,
         },
         without_mobile: WithoutMobile::default(),
         settings_changed: Listed::default(),
@@ -113,6 +114,7 @@ pub(crate) fn busy() -> DailyFacts {
             kind: CredentialKind::Secret,
             state: CredentialState::Expiring,
             expiry: Some(expires(12, ExpirySource::Assumed)),
+            not_renewed: None,
         },
         without_mobile: WithoutMobile {
             administrators: Listed::from(vec![
@@ -236,6 +238,8 @@ pub(crate) fn ending() -> ExpiryFacts {
         key_id: Some("0b1c2d3e-4f50-4617-8728-394a5b6c7d8e".to_owned()),
         hint: Some("x7Q".to_owned()),
         expiry: Some(expires(14, ExpirySource::Entra)),
+        newer: None,
+        unlisted: false,
         renews_itself: false,
         failed_runs: 0,
         console: Some("https://console.example/tenants/contoso".to_owned()),

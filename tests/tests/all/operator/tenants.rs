@@ -35,7 +35,10 @@ fn s9_a_new_tenant_is_grey_until_it_has_a_secret_that_works() {
     assert_eq!(report["due_at"], "2026-11-23T07:00:00Z".parse::<jiff::Timestamp>().unwrap().as_second());
 
     let refused = desk.refused("put_secret", json!({"tenant": "fabrikam", "ad_key": "bad"}));
-    assert_eq!(refused, "credential_secret_invalid: Failed to connect. Please check your Azure (Entra ID) Credential");
+    assert_eq!(
+        refused,
+        "credential_secret_invalid: Failed to connect. Please check your Azure (Entra ID) Credential: the client secret is unknown"
+    );
     assert_eq!(desk.done("get_tenant", json!({"tenant": "fabrikam"}))["credential_state"], "configure");
 
     let answer = desk.done("put_secret", json!({"tenant": "fabrikam", "ad_key": " good \n"}));
@@ -308,6 +311,7 @@ fn s9_of_a_tenant_that_is_not_there_nothing_can_be_asked() {
         ("get_tenant", json!({})),
         ("put_secret", json!({"ad_key": "good"})),
         ("test_connection", json!({})),
+        ("move_secret", json!({"to": "kms"})),
         ("exempt", json!({"address": address})),
         ("unexempt", json!({"address": address})),
         ("list_exemptions", json!({})),

@@ -1,0 +1,194 @@
+//! Saving a credential: its shape, what is known of it, and that it is tried before it replaces the one before (rule 7.2).
+
+use directory::{Code, CredentialKind, Failure, Guid, Settings, facts::ExpirySource};
+use jiff::{Timestamp, ToSpan as _, civil::Date};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use super::{Checked, PATIENCE, green, on_schedule, reach, shown};
+use crate::{
+    credential::{self, renews_itself},
+    keys,
+    operator::{self, Asked, Refused, TRIES, committed},
+    ports::{Certificate, Change, Condition, Graph, Item, Secrets, Store, Write},
+    records::{CredentialFacts, Status, Tenant},
+    registration,
+};
+
+/// So many characters of a client secret are no secret: Microsoft's portal shows them too.
+const HINT: usize = 3;
+/// No client secret is longer.
+const LONGEST_SECRET: usize = 1_000;
+/// No key and certificate are longer.
+const LONGEST_PEM: usize = 32_000;
+
+/// Save a secret. Where the connection is complete it is tried first, and one that does not work changes nothing
+/// (rule 7.2).
+///
+/// # Errors
+/// What is wrong with the secret, in its shape or in Microsoft's words.
+pub async fn put_secret(
+    (graph, store, secrets): (&impl Graph, &impl Store, &impl Secrets),
+    asked: &Asked,
+    ad_key: &SecretString,
+    expires_on: Option<Date>,
+) -> Result<Value, Refused> {
+    for part in 0..TRIES {
+        let (tenant, mut sync) = operator::tenant(store, &asked.tenant).await?;
+        let kind = tenant.settings.credential.kind;
+        let secret = shaped(kind, ad_key)?;
+        let certificate = match kind {
+            CredentialKind::Certificate => Some(lasting(graph.certificate(&secret)?, asked.now)?),
+            CredentialKind::Secret | CredentialKind::Federated => None,
+        };
+        let facts = CredentialFacts {
+            hint: (kind == CredentialKind::Secret).then(|| hint(&secret)),
+            ..facts(expires_on, certificate, &tenant.settings, asked.now)
+        };
+        let checked = match reach(&asked.tenant, &tenant.settings, Some(secret.clone())) {
+            Ok(who) => {
+                if let Err(failure) = graph.try_out(&who, PATIENCE).await {
+                    graph.forget(&who);
+                    return Err(failure.into());
+                }
+                let seen = registration::look(graph, &who, &facts, None, asked.now, PATIENCE).await;
+                Checked { status: green(asked.now), seen }
+            }
+            // It cannot be tried yet: it is kept for the day on which the connection is complete.
+            Err(Refused::Failure(missing)) => {
+                let status = Status { green: false, error: Some(*missing), ..tenant.status.clone() };
+                Checked { status, seen: None }
+            }
+            Err(fault) => return Err(fault),
+        };
+        let status = checked.status.clone();
+        secrets.put_secret(&asked.tenant, &secret).await?;
+        if renews_itself(&tenant.settings) {
+            // Where the setting came before the secret, there was nothing to renew then.
+            secrets.start_rotation(&asked.tenant).await?;
+        }
+        let attributes = [("credential".to_owned(), json!(facts)), ("status".to_owned(), json!(status))];
+        let before = credential::ends(&tenant, &sync).map(|(day, _)| day);
+        let mut writes = vec![
+            Write {
+                key: keys::meta(&asked.tenant),
+                change: Change::Set { set: Item::from_iter(attributes), add: vec![("rev", 1)] },
+                only_if: vec![Condition::Equals("rev", json!(tenant.rev))],
+            },
+            asked.audit(
+                part,
+                "put_secret",
+                "secret",
+                json!({"expires_on": before}),
+                json!({"expires_on": facts.expires_on}),
+            ),
+        ];
+        writes.extend(on_schedule(&asked.tenant, checked.on_schedule(&mut sync)));
+        if committed(store, writes).await? {
+            let works = status.green;
+            let mut answer =
+                shown(&asked.tenant, &Tenant { status, credential: Some(facts), ..tenant }, &sync, asked.now);
+            if works {
+                answer["message"] = json!("SUCCESS");
+            }
+            return Ok(answer);
+        }
+    }
+    Err(operator::raced())
+}
+
+/// What is known of a credential that is being saved. A certificate says itself when it ends, whatever somebody states.
+pub(super) fn facts(
+    stated: Option<Date>,
+    certificate: Option<Certificate>,
+    settings: &Settings,
+    now: Timestamp,
+) -> CredentialFacts {
+    let day = |at| credential::day(at, &settings.report.time_zone);
+    let (expires_on, source) = match (&certificate, stated) {
+        (Some(certificate), _) => (day(certificate.ends), ExpirySource::Certificate),
+        (None, Some(stated)) => (stated, ExpirySource::Stated),
+        (None, None) => (day(now).saturating_add(24.months()), ExpirySource::Assumed),
+    };
+    CredentialFacts { saved_at: now, expires_on, source, hint: None, key_id: None, certificate }
+}
+
+/// A certificate that has not ended. Entra would refuse one that has, without saying why as clearly.
+fn lasting(certificate: Certificate, now: Timestamp) -> Result<Certificate, Failure> {
+    if now < certificate.ends {
+        return Ok(certificate);
+    }
+    Err(Failure::new(
+        Code::CredentialCertificateInvalid,
+        format!(
+            "Failed to connect. Please check your Azure (Entra ID) Credential: the certificate ended at {:.0}",
+            certificate.ends
+        ),
+        "make a new certificate, upload it under Certificates & secrets, and save it with its key; nothing was changed",
+    ))
+}
+
+/// How a client secret begins, as the portal shows it: people find theirs by it (rule 6.4).
+pub(crate) fn hint(secret: &SecretString) -> String {
+    secret.expose_secret().chars().take(HINT).collect()
+}
+
+/// The credential without what people paste around it, or what is wrong with it (rule 1.8).
+fn shaped(kind: CredentialKind, ad_key: &SecretString) -> Result<SecretString, Refused> {
+    let text = ad_key.expose_secret().trim();
+    let refuse = |message: &str, help: &str| Err(Failure::new(Code::InvalidInput, message, help).into());
+    if Guid::is_shape_of(text) {
+        return refuse(
+            "ad_key: this is shaped like the Secret ID of the portal, and not like a secret",
+            "copy the Value of the client secret; the portal shows it only once, right after the secret was made",
+        );
+    }
+    let again = "correct the request and send it again; nothing was changed";
+    match kind {
+        CredentialKind::Federated => refuse("ad_key: a federated credential has no secret to save", again),
+        _ if text.is_empty() => refuse("ad_key: expected the secret, and found nothing", again),
+        CredentialKind::Secret if text.len() > LONGEST_SECRET => {
+            refuse("ad_key: expected at most 1000 characters", again)
+        }
+        CredentialKind::Secret if text.chars().any(char::is_control) => {
+            refuse("ad_key: expected one line without control characters", again)
+        }
+        CredentialKind::Certificate if text.len() > LONGEST_PEM => {
+            refuse("ad_key: expected at most 32000 characters", again)
+        }
+        CredentialKind::Certificate
+            if !(text.contains("PRIVATE KEY-----") && text.contains("BEGIN CERTIFICATE-----")) =>
+        {
+            refuse("ad_key: expected the PEM of the key and of the certificate, one after the other", again)
+        }
+        CredentialKind::Secret | CredentialKind::Certificate => Ok(SecretString::from(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn r1_8_what_is_no_secret_is_refused_at_save() {
+        let secret = CredentialKind::Secret;
+        check("trimmed",            secret, "  abc8Q~x\n",                                 "abc8Q~x");
+        check("Secret ID",          secret, "1b4f1c9e-7d5a-4c37-9f1e-2b7b6c1d0a11",        "ad_key: this is shaped like the Secret ID of the portal, and not like a secret");
+        check("in braces",          secret, " {1B4F1C9E-7D5A-4C37-9F1E-2B7B6C1D0A11} ",    "ad_key: this is shaped like the Secret ID of the portal, and not like a secret");
+        check("nothing",            secret, " \n",                                         "ad_key: expected the secret, and found nothing");
+        check("two lines",          secret, "abc\r\ndef",                                  "ad_key: expected one line without control characters");
+        check("huge",               secret, &"x".repeat(1001),                             "ad_key: expected at most 1000 characters");
+        check("no PEM",             CredentialKind::Certificate, "abc8Q~x",                "ad_key: expected the PEM of the key and of the certificate, one after the other");
+        check("nothing to save",    CredentialKind::Federated, "abc8Q~x",                  "ad_key: a federated credential has no secret to save");
+    }
+
+    #[track_caller]
+    fn check(name: &str, kind: CredentialKind, text: &str, expected: &str) {
+        let outcome = match shaped(kind, &SecretString::from(text)) {
+            Ok(secret) => secret.expose_secret().to_owned(),
+            Err(refused) => refused.to_string(),
+        };
+        assert_eq!(outcome, expected, "{name}");
+    }
+}
