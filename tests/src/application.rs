@@ -95,6 +95,10 @@ impl Entra {
             let message = format!("Failed to connect. Please check your Azure (Entra ID) Credential: {cause}");
             Err(Failure::new(code, message, "renew it"))
         };
+        if who.kind == CredentialKind::Federated {
+            assert!(value.is_empty(), "an identity is no secret that is kept");
+            return Ok(());
+        }
         if who.kind == CredentialKind::Certificate {
             let known = certificates.iter().any(|one| one.mark == read_pem(value).map(|read| read.thumbprint));
             let ends = read_pem(value).map(|read| read.ends);

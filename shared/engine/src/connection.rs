@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use directory::{Code, CredentialKind, Settings, TenantId, expiry, facts::CredentialState};
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
 pub use save::put_secret;
@@ -17,26 +16,14 @@ use crate::{
     credential, keys,
     lease::set,
     operator::{self, Asked, Refused, TRIES, committed},
-    ports::{Change, Condition, Connection, Graph, Item, Secrets, Store, Write},
+    ports::{Change, Condition, Graph, Item, Secrets, Store, Write},
+    reach,
     records::{Schedule, Seen, Status, Tenant},
-    registration, run,
+    registration,
 };
 
 /// How long Microsoft is asked before a check is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How to reach a directory, or what is missing. A federated connection has no secret of its own.
-pub(crate) fn reach(
-    tenant: &TenantId,
-    settings: &Settings,
-    secret: Option<SecretString>,
-) -> Result<Connection, Refused> {
-    let secret = match settings.credential.kind {
-        CredentialKind::Federated => Some(SecretString::from("")),
-        CredentialKind::Secret | CredentialKind::Certificate => secret,
-    };
-    Ok(run::connection(tenant, settings, secret)?)
-}
 
 /// What a check of the connection said.
 #[derive(Debug, Default)]
@@ -70,8 +57,7 @@ pub(crate) async fn checked(
     settings: &Settings,
     before: Option<&(Tenant, Schedule)>,
 ) -> Result<Checked, Refused> {
-    let secret = secrets.secret_afresh(&asked.tenant).await?;
-    let failure = match reach(&asked.tenant, settings, secret) {
+    let failure = match reach::afresh(secrets, &asked.tenant, settings).await? {
         Ok(who) => match graph.try_out(&who, PATIENCE).await {
             Ok(()) => {
                 let seen = match before.and_then(|(tenant, sync)| Some((tenant.credential.as_ref()?, sync))) {
@@ -84,8 +70,7 @@ pub(crate) async fn checked(
             }
             Err(failure) => failure,
         },
-        Err(Refused::Failure(missing)) => *missing,
-        Err(fault) => return Err(fault),
+        Err(missing) => missing,
     };
     let before = before.map(|(tenant, _)| tenant.status.clone()).unwrap_or_default();
     Ok(Checked { status: Status { green: false, error: Some(failure), ..before }, seen: None })

@@ -30,6 +30,7 @@ pub mod plan;
 pub mod ports;
 pub mod pull;
 pub mod purge;
+mod reach;
 pub mod records;
 mod registration;
 pub mod report;

@@ -19,8 +19,8 @@ use crate::{
     lease::set,
     operator::{self, Asked, Refused},
     ports::{Clock, Connection, Graph, Item, Registration, Rotated, Store, Version, Versions},
+    reach,
     records::{NotRenewed, Schedule, Tenant},
-    run,
 };
 
 /// So much of an invocation is left when nothing more is begun.
@@ -224,7 +224,7 @@ fn stage(of: &Rotated, token: &str) -> Result<Stage, Failure> {
 
 /// How to reach the directory with a secret.
 fn reach(of: &Rotated, tenant: &Tenant, secret: SecretString) -> Result<Connection, Refused> {
-    Ok(run::connection(&of.tenant, &tenant.settings, Some(secret))?)
+    Ok(reach::with(&of.tenant, &tenant.settings, Some(secret))?)
 }
 
 /// Nothing failed any longer.

@@ -29,7 +29,7 @@ use crate::{
 };
 
 pub use self::{
-    read::{connection, per_run},
+    read::per_run,
     shown::{recorded, refused, shown},
 };
 

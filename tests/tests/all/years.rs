@@ -7,6 +7,7 @@ use directory::TenantId;
 use engine::{
     connection,
     operator::{Asked, Refused},
+    ports::Secrets as _,
 };
 use serde_json::{Value, json};
 use tests::{
@@ -155,6 +156,7 @@ fn r6_4_where_there_is_no_secret_nobody_is_warned() {
     let world = World::new();
     world.entra.hire("ann");
     world.set(json!({"credential": {"kind": "federated"}}));
+    drive(world.vault.delete_secret(&world.tenant)).unwrap().unwrap();
     let told = live(&world, |_, _| ());
     assert_eq!(told, Told { verdicts: BTreeMap::from([("OK".to_owned(), DAYS)]), ..Told::default() });
 }

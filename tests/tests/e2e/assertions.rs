@@ -14,8 +14,9 @@ fn made() -> (String, String) {
 }
 
 /// A company that is to sign in by a kind of credential.
-async fn company_by(kind: &str, seed: u64) -> Company {
+async fn company_by(kind: &str, seed: u64, application: impl Fn(&Company) -> Value) -> Company {
     let company = Company::new(4, 1, seed).await;
+    company.change(json!([application(&company)])).await;
     company.admin(json!({"action": "delete_tenant", "purge": true})).await;
     let mut settings = company.settings();
     settings["credential"] = json!({"kind": kind});
@@ -26,10 +27,9 @@ async fn company_by(kind: &str, seed: u64) -> Company {
 
 #[tokio::test]
 async fn r1_3_a_certificate_signs_in_and_tells_its_own_end() {
-    let company = company_by("certificate", 3001).await;
     let ((key, certificate), (other_key, other)) = (made(), made());
-    let registered = json!([{"op": "set_application", "secrets": [], "certificates": [{"certificate": certificate}]}]);
-    company.change(registered).await;
+    let registered = json!({"op": "set_application", "secrets": [], "certificates": [{"certificate": certificate}]});
+    let company = company_by("certificate", 3001, |_| registered.clone()).await;
     let put = async |pem: String| company.admin(json!({"action": "put_secret", "ad_key": pem})).await;
 
     let apart = put(format!("{key}{other}")).await;
@@ -54,29 +54,32 @@ async fn r1_3_a_certificate_signs_in_and_tells_its_own_end() {
 
 #[tokio::test]
 async fn r1_3_with_the_identity_of_the_cloud_account_there_is_no_secret() {
-    let company = company_by("federated", 3002).await;
-    let (issuer, subject) =
-        (company.stack.value("IDENTITY_ENDPOINT").unwrap(), company.stack.value("IdentityRoleArn").unwrap());
-    let trusted = |subject: &str| json!([{"op": "set_application", "secrets": [], "federated": [{"issuer": issuer, "subject": subject}]}]);
-    company.change(trusted(subject)).await;
+    let trusted = |company: &Company, subject: &str| {
+        let issuer = company.stack.value("IDENTITY_ENDPOINT").unwrap();
+        json!({"op": "set_application", "secrets": [], "federated": [{"issuer": issuer, "subject": subject}]})
+    };
+    let role = |company: &Company| company.stack.value("IdentityRoleArn").unwrap().to_owned();
+    let company = company_by("federated", 3002, |company| trusted(company, &role(company))).await;
     let checked = company.admin(json!({"action": "test_connection"})).await;
     assert_eq!(
         (&checked["connection"]["status"], &checked["secret_expiry"], &checked["credential_state"]),
         (&json!("green"), &Value::Null, &json!("working")),
         "{checked}"
     );
-    assert_eq!(counts(&company.sync(json!({"action": "sync"})).await), "adding users 4, adding groups 1");
+    let run = company.sync(json!({"action": "sync"})).await;
+    assert_eq!(counts(&run), "adding users 4, adding groups 1", "{run}");
     let secret = company.admin(json!({"action": "put_secret", "ad_key": "some~Value"})).await;
     assert_eq!(secret["error"]["code"], "invalid_input", "there is none to save: {secret}");
 
     // Somebody enters another role, and the token that was cached has run out.
-    company.change(trusted("arn:aws:iam::000000000000:role/another")).await;
+    company.change(json!([trusted(&company, "arn:aws:iam::000000000000:role/another")])).await;
     let run_out = |kind: &str| json!({"match": {"kind": kind, "tenant": company.directory}, "fault": "expire_token"});
     company.stack.control("faults", &json!([run_out("users"), run_out("groups")])).await.unwrap();
     let failed = company.sync(json!({"action": "sync"})).await;
     assert_eq!(failed["error"]["code"], "credential_federation_mismatch", "{failed}");
     let help = failed["error"]["help"].as_str().unwrap();
-    for part in [issuer, subject, "api://AzureADTokenExchange"] {
+    let issuer = company.stack.value("IDENTITY_ENDPOINT").unwrap();
+    for part in [issuer, &role(&company), "api://AzureADTokenExchange"] {
         assert!(help.contains(part), "{part}: {failed}");
     }
 }

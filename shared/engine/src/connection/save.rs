@@ -5,12 +5,13 @@ use jiff::{Timestamp, ToSpan as _, civil::Date};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::{Checked, PATIENCE, green, on_schedule, reach, shown};
+use super::{Checked, PATIENCE, green, on_schedule, shown};
 use crate::{
     credential::{self, renews_itself},
     keys,
     operator::{self, Asked, Refused, TRIES, committed},
     ports::{Certificate, Change, Condition, Graph, Item, Secrets, Store, Write},
+    reach,
     records::{CredentialFacts, Status, Tenant},
     registration,
 };
@@ -45,7 +46,7 @@ pub async fn put_secret(
             hint: (kind == CredentialKind::Secret).then(|| hint(&secret)),
             ..facts(expires_on, certificate, &tenant.settings, asked.now)
         };
-        let checked = match reach(&asked.tenant, &tenant.settings, Some(secret.clone())) {
+        let checked = match reach::with(&asked.tenant, &tenant.settings, Some(secret.clone())) {
             Ok(who) => {
                 if let Err(failure) = graph.try_out(&who, PATIENCE).await {
                     graph.forget(&who);
@@ -55,11 +56,10 @@ pub async fn put_secret(
                 Checked { status: green(asked.now), seen }
             }
             // It cannot be tried yet: it is kept for the day on which the connection is complete.
-            Err(Refused::Failure(missing)) => {
-                let status = Status { green: false, error: Some(*missing), ..tenant.status.clone() };
+            Err(missing) => {
+                let status = Status { green: false, error: Some(missing), ..tenant.status.clone() };
                 Checked { status, seen: None }
             }
-            Err(fault) => return Err(fault),
         };
         let status = checked.status.clone();
         secrets.put_secret(&asked.tenant, &secret).await?;

@@ -14,6 +14,7 @@ use crate::{
     ports::{
         Clock, Connection, Graph, Item, Key, MOST_MAILBOXES, Mailboxes, Queue, Range, Secrets, Store, Table, Write,
     },
+    reach,
     records::{MirrorRow, Run, Tenant, Warning, Work},
 };
 
@@ -118,7 +119,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         }
         let tenant = &asking.lease.tenant;
         if asking.who.is_none() {
-            asking.who = self.connection(tenant, asking.meta, false).await?.ok();
+            asking.who = reach::kept(self.secrets, tenant, &asking.meta.settings).await?.ok();
         }
         let time = self.clock.remaining().saturating_sub(asking.margin);
         let Some(who) = asking.who.as_mut().filter(|_| !time.is_zero() && asking.questions < MOST_QUESTIONS) else {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use directory::{Code, Failure, Kind, PerKind, Settings, TenantId};
+use directory::{Code, Failure, Kind, PerKind, Settings};
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -10,8 +10,9 @@ use super::{Worked, World};
 use crate::{
     credential, keys,
     lease::{Lease, Stop},
-    ports::{Clock, Connection, Graph, Meter, Queue, Secrets, Store},
+    ports::{Clock, Connection, Graph, Queue, Secrets, Store},
     pull::{Pulled, Reader},
+    reach,
     records::{Cursor, Run, Schedule, Seen, Tenant, Warning, read},
     registration,
 };
@@ -32,7 +33,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         cursors: &mut PerKind<Cursor>,
         margin: Duration,
     ) -> Result<Worked, Stop> {
-        let mut who = match self.connection(&lease.tenant, meta, false).await? {
+        let mut who = match reach::kept(self.secrets, &lease.tenant, &meta.settings).await? {
             Ok(who) => who,
             Err(failure) => {
                 run.error = Some(of_run(failure, run));
@@ -73,7 +74,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                     // Somebody may have renewed the secret since it was cached: look once past the cache.
                     afresh = true;
                     let before = who.secret;
-                    match self.connection(&lease.tenant, meta, true).await? {
+                    match reach::afresh(self.secrets, &lease.tenant, &meta.settings).await? {
                         Ok(renewed) if !same_secret(&renewed, &before) => {
                             (who, fresh) = (renewed, true);
                             at -= 1;
@@ -129,48 +130,6 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         run.requests.graph += made.graph;
         run.requests.sign_in += made.sign_in;
     }
-
-    /// How to reach the tenant's directory, or what is missing.
-    pub(super) async fn connection(
-        &self,
-        tenant: &TenantId,
-        meta: &Tenant,
-        afresh: bool,
-    ) -> Result<Result<Connection, Failure>, Stop> {
-        let secret =
-            if afresh { self.secrets.secret_afresh(tenant).await? } else { self.secrets.secret(tenant).await? };
-        Ok(connection(tenant, &meta.settings, secret))
-    }
-}
-
-/// How to reach a directory with these settings and this secret, or what is missing.
-///
-/// # Errors
-/// Names the setting that is missing.
-pub fn connection(
-    tenant: &TenantId,
-    settings: &Settings,
-    secret: Option<secrecy::SecretString>,
-) -> Result<Connection, Failure> {
-    let missing = |what: &str| {
-        Failure::new(
-            Code::InvalidInput,
-            format!("the connection of tenant {tenant} is not configured: {what} is missing"),
-            "complete the connection with put_tenant and put_secret",
-        )
-    };
-    let authority = settings.authority().ok_or_else(|| missing("directory_id or primary_domain"))?;
-    let application = settings.application_id.as_ref().ok_or_else(|| missing("application_id"))?;
-    let secret = secret.ok_or_else(|| missing("the secret"))?;
-    Ok(Connection {
-        tenant: tenant.clone(),
-        authority: authority.to_owned(),
-        application_id: application.as_str().to_owned(),
-        cloud: settings.cloud,
-        kind: settings.credential.kind,
-        secret,
-        meter: Meter::default(),
-    })
 }
 
 /// Saved settings with those of one run laid over them: only What and How may differ (rule 4.4).
