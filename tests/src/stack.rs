@@ -1,6 +1,6 @@
 //! The deployed stack as an operator sees it: functions to invoke, mail that went out, the stand-in for Microsoft.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs::OpenOptions, io::Write as _, path::PathBuf, time::Duration};
 
 use aws_config::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_lambda::{
@@ -85,10 +85,25 @@ impl Stack {
             .await
             .map_err(|err| format!("cannot invoke {name}: {}", aws_sdk_lambda::error::DisplayErrorContext(err)))?;
         let answer = output.payload.map(Blob::into_inner).unwrap_or_default();
+        self.keep(&answer)?;
         if let Some(error) = output.function_error {
             return Err(format!("{name} failed ({error}): {}", String::from_utf8_lossy(&answer)).into());
         }
         Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// Keep an answer beside the logs, for whoever looks through everything that was said.
+    fn keep(&self, answer: &[u8]) -> Result<(), Error> {
+        let mut file = OpenOptions::new().create(true).append(true).open(self.folder.join("answers.log"))?;
+        Ok(file.write_all(&[answer, b"\n"].concat())?)
+    }
+
+    /// Every answer that a function gave so far.
+    ///
+    /// # Errors
+    /// Where nothing was asked yet.
+    pub fn answers(&self) -> Result<String, Error> {
+        Ok(std::fs::read_to_string(self.folder.join("answers.log"))?)
     }
 
     /// Put a message into a queue, by the name of its output.

@@ -113,14 +113,15 @@ impl<G: Graph, S: Store, V: Versions, C: Clock, P: AsyncFn(Duration)> Rotator<'_
     }
 
     /// Try the new secret until it works or time is up. Secrets Manager also asks for this step alone, to see whether
-    /// rotations are possible: then there is no new secret, and the present one is tried.
+    /// rotations are possible: then there is no new secret, and the present one is tried. That is when rotation is switched
+    /// on, a moment before the setting is saved, so that the setting does not matter here.
     async fn test(&self, of: &Rotated, token: &str) -> Result<(), Refused> {
-        let tenant = self.tenant(of).await?;
+        let (tenant, _) = operator::tenant(self.store, &of.tenant).await?;
         let version = match self.versions.version(of, token).await? {
             Some(made) => made,
             None => self.current(of).await?,
         };
-        let who = reach(of, &tenant.0, version.ad_key)?;
+        let who = reach(of, &tenant, version.ad_key)?;
         let mut tries = 1;
         loop {
             let failure = match self.graph.try_out(&who, self.budget()).await {

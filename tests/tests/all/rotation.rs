@@ -151,6 +151,15 @@ fn r7_3_the_directorys_policy_decides_how_long_a_secret_lasts() {
 }
 
 #[test]
+fn r7_3_whether_rotations_are_possible_is_tried_before_the_setting_is_saved() {
+    let world = World::rotating();
+    world.set(json!({"rotate_secret": false}));
+    world.vault.begin(&world.tenant, "try");
+    world.step(Step::Test, "try").unwrap().unwrap();
+    assert!(world.schedule().rotation.is_none());
+}
+
+#[test]
 #[rustfmt::skip]
 fn r7_3_what_stands_in_the_way_is_said_and_kept_until_a_rotation_is_done() {
     //    what is wrong                 how                                                                            step           said
