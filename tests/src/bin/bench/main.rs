@@ -19,7 +19,7 @@ use self::{
     measured::{Cost, Measured},
 };
 
-const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
+const SIZES: [usize; 3] = [1_000, 20_000, 100_000];
 /// So many users change between two runs, a few and, where there are so many, a lot.
 const FEW: usize = 100;
 const MANY: usize = 10_000;
