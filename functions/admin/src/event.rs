@@ -30,6 +30,7 @@ pub(crate) enum Action {
     DeleteTenant { tenant: TenantId },
     PutSecret { tenant: TenantId, ad_key: SecretString, expires_on: Option<Date> },
     TestConnection { tenant: TenantId },
+    EndSessions { tenant: TenantId },
     Exempt { tenant: TenantId, address: Address },
     Unexempt { tenant: TenantId, address: Address },
     ListExemptions { tenant: TenantId, cursor: Option<String> },
@@ -45,7 +46,7 @@ pub(crate) enum Action {
 
 const ACTIONS: &str = "put_tenant, get_tenant, list_tenants, delete_tenant, put_secret, test_connection, exempt, unexempt, \
                        list_exemptions, convert, put_user, delete_user, list_users, list_groups, get_user, get_group, \
-                       list_runs, get_run";
+                       list_runs, get_run, end_sessions";
 
 impl Action {
     /// Of which tenant.
@@ -57,6 +58,7 @@ impl Action {
             | Self::DeleteTenant { tenant }
             | Self::PutSecret { tenant, .. }
             | Self::TestConnection { tenant }
+            | Self::EndSessions { tenant }
             | Self::Exempt { tenant, .. }
             | Self::Unexempt { tenant, .. }
             | Self::ListExemptions { tenant, .. }
@@ -124,6 +126,7 @@ fn action(name: &str, fields: Map<String, Value>) -> Result<Action, Failure> {
             Action::PutSecret { tenant, ad_key, expires_on }
         }
         "test_connection" => Action::TestConnection { tenant: only(fields)? },
+        "end_sessions" => Action::EndSessions { tenant: only(fields)? },
         "exempt" => {
             let (tenant, address) = addressed(fields)?;
             Action::Exempt { tenant, address }
@@ -425,6 +428,7 @@ mod tests {
             ("delete_tenant", json!({"purge": true})),
             ("put_secret", json!({"ad_key": "x", "expires_on": "2028-03-01T00:00:00Z"})),
             ("test_connection", json!({})),
+            ("end_sessions", json!({})),
             ("exempt", json!({"address": address})),
             ("unexempt", json!({"address": address})),
             ("list_exemptions", json!({})),

@@ -32,6 +32,7 @@ pub mod records;
 pub mod report;
 pub mod run;
 pub mod schedule;
+pub mod sign_in;
 pub mod standing;
 pub mod tenants;
 pub mod touched;

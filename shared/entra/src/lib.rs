@@ -10,6 +10,7 @@ mod credential;
 mod endpoint;
 mod graph_errors;
 mod http;
+pub mod openid;
 mod page;
 mod patience;
 mod retry_after;

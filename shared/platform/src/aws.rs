@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
 
 use crate::{
-    Post, Queues, SecretStore, Tables,
+    NamedSecret, Post, Queues, SecretStore, Tables,
     environment::{BadVariable, Environment, wrong_sender},
 };
 
@@ -40,6 +40,11 @@ impl Aws {
     /// The tenants' credentials.
     pub fn secrets(&self, environment: &Environment) -> Result<SecretStore, BadVariable> {
         Ok(SecretStore::new(aws_sdk_secretsmanager::Client::new(&self.0), environment.secret_prefix()?))
+    }
+
+    /// A secret of the operator's own, by its name.
+    pub fn named_secret(&self, name: impl Into<String>) -> NamedSecret {
+        NamedSecret::new(aws_sdk_secretsmanager::Client::new(&self.0), name)
     }
 
     /// Both queues.

@@ -8,6 +8,7 @@ use crate::{
     clock,
     directory::Directory,
     faults::Rule,
+    openid::OpenId,
     requests::Request,
     settings::Settings,
 };
@@ -20,6 +21,7 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) now: Option<Timestamp>,
     pub(crate) salt: u64,
+    pub(crate) openid: OpenId,
 }
 
 impl World {
@@ -30,7 +32,16 @@ impl World {
             directory.generation = generation;
         }
         let settings = Settings::default();
-        Self { seed, directories, rules: Vec::new(), requests: Vec::new(), settings, now: None, salt }
+        Self {
+            seed,
+            directories,
+            rules: Vec::new(),
+            requests: Vec::new(),
+            settings,
+            now: None,
+            salt,
+            openid: OpenId::default(),
+        }
     }
 
     /// Back to the beginning. Access tokens stay good; delta tokens don't.
