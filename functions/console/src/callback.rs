@@ -88,11 +88,11 @@ async fn finish(
         Err(err @ NotSignedIn::Unreachable(_)) => return without_microsoft(console, arrival, address, &err),
         Err(err) => return Ok(not_signed_in(console, arrival, transaction, &err)),
     };
-    let Some(record) = sign_in::find(&console.store, tenant).await? else {
+    let Some(here) = sign_in::find(&console.store, tenant).await? else {
         return Ok(denied(arrival, Denied::Unknown, &person));
     };
     // The connection may have been replaced while the person was at Microsoft.
-    let named = record.settings.directory_id.as_ref().map(|id| id.as_str().to_owned());
+    let named = here.record.settings.directory_id.as_ref().map(|id| id.as_str().to_owned());
     if named.is_some_and(|id| id != person.directory.to_string()) {
         return Ok(denied(arrival, Denied::Unknown, &person));
     }
@@ -101,7 +101,7 @@ async fn finish(
         Ok(user) => user,
         Err(why) => return Ok(denied(arrival, why, &person)),
     };
-    let session = Session::new(tenant.clone(), &record, &user, person.object, now);
+    let session = Session::new(&here, &user, person.object, now);
     let mut response = page::redirect(StatusCode::FOUND, &format!("{}/", arrival.base))?;
     response.headers_mut().append(SET_COOKIE, cookies.seal(cookies::SESSION, &Signed::new(session), None)?);
     tracing::info!(user = user.id.as_str(), "signed in");

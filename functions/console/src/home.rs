@@ -40,7 +40,7 @@ impl Signed {
     }
 
     fn seen(self, now: Timestamp) -> Self {
-        Self { session: Session { seen: now, ..self.session }, ..self }
+        Self { session: self.session.seen_at(now), ..self }
     }
 }
 

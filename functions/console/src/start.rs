@@ -8,7 +8,10 @@ use axum::{
     response::Response,
 };
 use directory::{Address, Settings};
-use engine::{ports::Fault, sign_in};
+use engine::{
+    ports::Fault,
+    sign_in::{self, Here},
+};
 use entra::openid::NotSignedIn;
 use url::{Url, form_urlencoded};
 
@@ -85,7 +88,7 @@ async fn begin(console: &Console, arrival: &Arrival, address: Address, offered: 
         tracing::info!("sent to the service's own page: sign-in with Microsoft is off");
         return to_service(console, arrival, Some(&address));
     };
-    let Some((tenant, record)) = sign_in::tenant_of(&console.store, &address).await? else {
+    let Some(Here { tenant, record, .. }) = sign_in::tenant_of(&console.store, &address).await? else {
         tracing::info!("sent to the service's own page: the domain is nobody's");
         return to_service(console, arrival, Some(&address));
     };

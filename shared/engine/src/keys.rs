@@ -79,7 +79,7 @@ pub fn counts(tenant: &TenantId) -> Key {
     control(tenant_pk(tenant), "COUNTS")
 }
 
-/// From when on sessions count.
+/// How often sessions were ended.
 pub fn sessions(tenant: &TenantId) -> Key {
     control(tenant_pk(tenant), "SESSIONS")
 }

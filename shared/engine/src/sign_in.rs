@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 use crate::{
     domains::Owner,
     keys,
-    lease::put,
     load::read_held,
     operator::{Asked, DELETING, Refused, committed, raced},
-    ports::{Fault, Item, Key, Store},
-    records::{MirrorRow, Schedule, Tenant, read, write},
+    ports::{Change, Fault, Item, Key, Store, Write},
+    records::{MirrorRow, Schedule, Tenant, read},
 };
 
 /// No session is longer than this.
@@ -67,30 +66,49 @@ pub fn admit(user: Option<User>) -> Result<User, Denied> {
 ///
 /// # Errors
 /// The store's.
-pub async fn tenant_of(store: &impl Store, address: &Address) -> Result<Option<(TenantId, Tenant)>, Fault> {
+pub async fn tenant_of(store: &impl Store, address: &Address) -> Result<Option<Here>, Fault> {
     let Some(item) = store.get(&[keys::domain(&address.domain())]).await?.pop().flatten() else { return Ok(None) };
     let Owner { tenant } = read("the owner of a domain", item)?;
-    Ok(find(store, &tenant).await?.map(|record| (tenant, record)))
+    find(store, &tenant).await
+}
+
+/// A tenant that people may sign in to.
+#[derive(Debug, Clone)]
+pub struct Here {
+    /// Which.
+    pub tenant: TenantId,
+    /// Its settings and the like.
+    pub record: Tenant,
+    sessions: Sessions,
+}
+
+/// How often the sessions of a tenant were ended. Counted rather than timed, so that no two clocks have to agree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Sessions {
+    ended: u64,
 }
 
 /// A tenant that is there and not being deleted.
 ///
 /// # Errors
 /// The store's.
-pub async fn find(store: &impl Store, tenant: &TenantId) -> Result<Option<Tenant>, Fault> {
-    let items = store.get(&[keys::meta(tenant), keys::sync(tenant)]).await?;
-    let [meta, sync] = <[Option<Item>; 2]>::try_from(items).unwrap_or_default();
-    there(meta, sync)
+pub async fn find(store: &impl Store, tenant: &TenantId) -> Result<Option<Here>, Fault> {
+    let items = store.get(&keys_of(tenant)).await?;
+    here(tenant, <[Option<Item>; 3]>::try_from(items).unwrap_or_default())
 }
 
-fn there(meta: Option<Item>, sync: Option<Item>) -> Result<Option<Tenant>, Fault> {
+fn keys_of(tenant: &TenantId) -> [Key; 3] {
+    [keys::meta(tenant), keys::sync(tenant), keys::sessions(tenant)]
+}
+
+fn here(tenant: &TenantId, [meta, sync, sessions]: [Option<Item>; 3]) -> Result<Option<Here>, Fault> {
     let sync: Schedule = read("the schedule", sync.unwrap_or_default())?;
-    match meta {
-        Some(meta) if !sync.owner.is_some_and(|owner| owner.starts_with(DELETING)) => {
-            read("the tenant", meta).map(Some)
-        }
-        _ => Ok(None),
-    }
+    let Some(meta) = meta.filter(|_| !sync.owner.is_some_and(|owner| owner.starts_with(DELETING))) else {
+        return Ok(None);
+    };
+    let sessions = read("the sessions", sessions.unwrap_or_default())?;
+    Ok(Some(Here { tenant: tenant.clone(), record: read("the tenant", meta)?, sessions }))
 }
 
 /// The user behind an object of Entra (rule 8.1): the one that synchronisation created under Entra's own id, or the one
@@ -125,19 +143,38 @@ pub struct Session {
     /// Our id of the user.
     pub user: ObjectId,
     /// Entra's id of the user.
-    pub entra_id: ObjectId,
+    entra_id: ObjectId,
     /// The connection that it came over: another directory's sessions are not this one's.
-    pub connection: u32,
+    connection: u32,
+    /// When the tenant was made: one of the same name, made later, is another one.
+    made: Timestamp,
+    /// How often the tenant's sessions had been ended.
+    ended: u64,
     /// When the user signed in.
-    pub since: Timestamp,
+    since: Timestamp,
     /// When something was last asked for.
-    pub seen: Timestamp,
+    seen: Timestamp,
 }
 
 impl Session {
     /// The session of a user who has just signed in.
-    pub fn new(tenant: TenantId, record: &Tenant, user: &User, entra_id: ObjectId, now: Timestamp) -> Self {
-        Self { tenant, user: user.id.clone(), entra_id, connection: record.connection, since: now, seen: now }
+    pub fn new(here: &Here, user: &User, entra_id: ObjectId, now: Timestamp) -> Self {
+        Self {
+            tenant: here.tenant.clone(),
+            user: user.id.clone(),
+            entra_id,
+            connection: here.record.connection,
+            made: here.record.created_at,
+            ended: here.sessions.ended,
+            since: now,
+            seen: now,
+        }
+    }
+
+    /// The same, after something was asked for.
+    #[must_use]
+    pub fn seen_at(self, now: Timestamp) -> Self {
+        Self { seen: now, ..self }
     }
 
     /// Whether its time is over.
@@ -145,12 +182,6 @@ impl Session {
         let (age, idle) = (now.duration_since(self.since), now.duration_since(self.seen));
         age >= LONGEST || idle >= IDLE || age.min(idle) < -SKEW
     }
-}
-
-/// From when on the sessions of a tenant count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Sessions {
-    from: Timestamp,
 }
 
 /// Why a session is over.
@@ -187,19 +218,15 @@ pub async fn resume(store: &impl Store, session: &Session, now: Timestamp) -> Re
         return Ok(Err(Ended::RanOut));
     }
     let tenant = &session.tenant;
-    let keys: [Key; 4] = [
-        keys::meta(tenant),
-        keys::sync(tenant),
-        keys::sessions(tenant),
-        keys::object(tenant, Kind::User, &session.user),
-    ];
+    let keys = [keys_of(tenant).as_slice(), &[keys::object(tenant, Kind::User, &session.user)]].concat();
     let [meta, sync, sessions, user] = <[Option<Item>; 4]>::try_from(store.get(&keys).await?).unwrap_or_default();
-    let record = there(meta, sync)?;
-    if !record.is_some_and(|record| record.connection == session.connection && record.created_at <= session.since) {
+    let Some(Here { record, sessions, .. }) = here(tenant, [meta, sync, sessions])? else {
+        return Ok(Err(Ended::Tenant));
+    };
+    if (record.connection, record.created_at) != (session.connection, session.made) {
         return Ok(Err(Ended::Tenant));
     }
-    let sessions: Option<Sessions> = sessions.map(|item| read("the sessions", item)).transpose()?;
-    if sessions.is_some_and(|sessions| session.since <= sessions.from) {
+    if sessions.ended != session.ended {
         return Ok(Err(Ended::Revoked));
     }
     Ok(admit(is(user, &session.entra_id)?).map_err(Ended::User))
@@ -214,17 +241,13 @@ pub async fn end_all(store: &impl Store, asked: &Asked) -> Result<Value, Refused
     if find(store, tenant).await?.is_none() {
         return Err(Failure::not_found(format!("there is no tenant {tenant}")).into());
     }
-    let sessions = Sessions { from: asked.now };
+    let change = Change::Set { set: Item::new(), add: vec![("ended", 1)] };
     let writes = vec![
-        put(keys::sessions(tenant), write(&sessions)),
+        Write { key: keys::sessions(tenant), change, only_if: Vec::new() },
         asked.tenant_is_there(),
         asked.audit(0, "end_sessions", tenant.as_str(), Value::Null, Value::Null),
     ];
-    if committed(store, writes).await? {
-        Ok(json!({"tenant": tenant, "sessions_from": asked.now}))
-    } else {
-        Err(raced())
-    }
+    if committed(store, writes).await? { Ok(json!({"tenant": tenant, "ended": true})) } else { Err(raced()) }
 }
 
 #[cfg(test)]
@@ -278,7 +301,8 @@ mod tests {
     #[track_caller]
     fn over(since: &str, seen: &str, now: &str, expected: bool) {
         let session = json!({
-            "tenant": "contoso", "user": "u", "entra_id": "e", "connection": 1, "since": since, "seen": seen,
+            "tenant": "contoso", "user": "u", "entra_id": "e", "connection": 1, "made": since, "ended": 0,
+            "since": since, "seen": seen,
         });
         let session: Session = serde_json::from_value(session).unwrap();
         assert_eq!(session.has_run_out(now.parse().unwrap()), expected, "{since} {seen} {now}");

@@ -13,4 +13,5 @@ mod hostile;
 mod removals;
 mod reviews;
 mod secrecy;
+mod sign_in;
 mod stories;
