@@ -59,6 +59,7 @@ struct Message<'a> {
     title: &'a str,
     text: &'a str,
     help: &'a str,
+    back: &'a str,
     request: Option<&'a str>,
     service: Option<&'a str>,
 }
@@ -99,6 +100,7 @@ pub(crate) fn message(arrival: &Arrival, status: StatusCode, words: Words, servi
         title,
         text,
         help,
+        back: if status == StatusCode::NOT_FOUND { "Go to the first page" } else { "Start again" },
         request: Some(&arrival.request),
         service: service.map(Url::as_str),
     };

@@ -133,7 +133,9 @@ pub(crate) fn without_microsoft(
     address: &Address,
     err: &NotSignedIn,
 ) -> Result<Response, Fault> {
-    callback::count_failure(console);
+    if matches!(err, NotSignedIn::Unreachable(_)) {
+        callback::count_failure(console);
+    }
     tracing::warn!("sent to the service's own page: {err}");
     to_service(console, arrival, Some(address))
 }

@@ -1,4 +1,4 @@
-//! Every rule of the rulebook's sections 1 to 6 has a test that names it: a name that begins with `r`, the section, `_`
+//! Every rule of the rulebook's sections 1 to 8 has a test that names it: a name that begins with `r`, the section, `_`
 //! and the number is about that rule, and so is a row of a table that begins like this.
 
 use std::{
@@ -6,8 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How many rules each section has, from section 1 on.
-const RULES: [u32; 6] = [10, 14, 7, 14, 5, 8];
+/// How many rules each section has, from section 1 on. Of section 7 the last is still to come.
+const RULES: [u32; 8] = [10, 14, 7, 14, 5, 8, 2, 5];
 
 #[test]
 fn every_rule_is_named_by_a_test() {

@@ -5,6 +5,7 @@
 mod control;
 mod faults;
 mod members;
+mod openid;
 mod reads;
 mod rounds;
 mod sign_in;
