@@ -49,14 +49,19 @@ pub(crate) async fn arrive(State(console): State<Arc<Console>>, mut request: Req
     let name = lambda.map_or_else(|| Uuid::new_v4().to_string(), |context| context.request_id.clone());
     let arrival = Arrival { base: console.settings.base(api.as_deref()), request: name };
     let span = tracing::info_span!("console", request = arrival.request, tenant = tracing::field::Empty);
-    let policy = policy(&arrival.base);
+    let loopback = arrival.base.starts_with("http:");
     request.extensions_mut().insert(arrival);
     let mut response = next.run(request).instrument(span).await;
+    let forms = match response.extensions().get::<LeadsAway>() {
+        None => "'self'",
+        Some(LeadsAway) if loopback => "'self' https: http:",
+        Some(LeadsAway) => "'self' https:",
+    };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    if let Ok(policy) = HeaderValue::try_from(policy) {
+    if let Ok(policy) = HeaderValue::try_from(policy(forms)) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
     response
@@ -73,12 +78,12 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
 ];
 
-/// Nothing but our own style sheet. A form may lead on to Microsoft, and from there to whatever page a directory signs
-/// its people in with: browsers hold forms to this also where they are redirected.
-fn policy(base: &str) -> String {
-    let on_loopback = if base.starts_with("http:") { " http:" } else { "" };
-    format!(
-        "default-src 'none'; style-src 'self'; form-action 'self' https:{on_loopback}; base-uri 'none'; \
-         frame-ancestors 'none'"
-    )
+/// Marks an answer whose form leads on to Microsoft, and from there to whatever page a directory signs its people in
+/// with: browsers hold a form to the policy also where it is redirected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LeadsAway;
+
+/// Nothing but our own style sheet, and forms to nowhere else.
+fn policy(forms: &str) -> String {
+    format!("default-src 'none'; style-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors 'none'")
 }

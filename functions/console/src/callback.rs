@@ -82,7 +82,7 @@ async fn finish(
     let secret = console.client_secret().await?;
     let redirect = redirect(&arrival.base);
     let application = application(client_id, secret.as_ref(), &redirect);
-    let Transaction { tenant, address, provider, begun, since: _ } = transaction;
+    let Transaction { tenant, connection, address, provider, begun, since: _ } = transaction;
     let person = match console.microsoft.finish(provider, &application, begun, code, now).await {
         Ok(person) => person,
         Err(err @ NotSignedIn::Unreachable(_)) => return without_microsoft(console, arrival, address, &err),
@@ -91,9 +91,9 @@ async fn finish(
     let Some(here) = sign_in::find(&console.store, tenant).await? else {
         return Ok(denied(arrival, Denied::Unknown, &person));
     };
-    // The connection may have been replaced while the person was at Microsoft.
+    // Another directory may have taken the place of this one while the person was there.
     let named = here.record.settings.directory_id.as_ref().map(|id| id.as_str().to_owned());
-    if named.is_some_and(|id| id != person.directory.to_string()) {
+    if here.record.connection != *connection || named.is_some_and(|id| id != person.directory.to_string()) {
         return Ok(denied(arrival, Denied::Unknown, &person));
     }
     let user = sign_in::user_of(&console.store, tenant, &person.object).await?;

@@ -9,10 +9,13 @@ use engine::ports::Fault;
 use platform::chain;
 use url::Url;
 
-use crate::{arrival::Arrival, style};
+use crate::{
+    arrival::{Arrival, LeadsAway},
+    style,
+};
 
 /// What every page needs to name.
-pub(crate) struct Frame<'a> {
+struct Frame<'a> {
     base: &'a str,
     style: &'static str,
 }
@@ -78,7 +81,9 @@ pub(crate) struct Words {
 /// A field for the address; `wrong` where what was typed is none.
 pub(crate) fn ask(arrival: &Arrival, address: &str, wrong: bool) -> Response {
     let status = if wrong { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    render(arrival, status, &Ask { frame: Frame::of(arrival), address, wrong })
+    let mut response = render(arrival, status, &Ask { frame: Frame::of(arrival), address, wrong });
+    response.extensions_mut().insert(LeadsAway);
+    response
 }
 
 /// Both ways to sign in.

@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, header::SET_COOKIE},
     response::Response,
 };
-use directory::{Address, Settings};
+use directory::{Address, Domain, Guid, Settings};
 use engine::{
     ports::Fault,
     sign_in::{self, Here},
@@ -106,8 +106,9 @@ async fn begin(console: &Console, arrival: &Arrival, address: Address, offered: 
             let application = application(client_id, None, &redirect);
             match console.microsoft.begin(&provider, &application, address.as_str()) {
                 Ok((url, begun)) => {
-                    let since = (console.clock)();
-                    keep(console, &url, &Transaction { tenant, address, provider, begun, since }).await
+                    let (connection, since) = (record.connection, (console.clock)());
+                    let transaction = Transaction { tenant, connection, address, provider, begun, since };
+                    keep(console, &url, &transaction).await
                 }
                 Err(err) => without_microsoft(console, arrival, &address, &err),
             }
@@ -142,8 +143,8 @@ pub(crate) fn without_microsoft(
 
 /// The directory, by its GUID or else by its domain (rule 1.2).
 fn authority(settings: &Settings) -> Option<&str> {
-    let domain = || settings.primary_domain.as_ref().map(|domain| domain.as_str());
-    settings.directory_id.as_ref().map(|id| id.as_str()).or_else(domain)
+    let domain = || settings.primary_domain.as_ref().map(Domain::as_str);
+    settings.directory_id.as_ref().map(Guid::as_str).or_else(domain)
 }
 
 fn choice(console: &Console, arrival: &Arrival, address: &Address) -> Response {

@@ -13,6 +13,8 @@ pub(crate) const PATIENCE: i64 = 900;
 pub(crate) struct Transaction {
     /// The tenant that the address named.
     pub(crate) tenant: TenantId,
+    /// The tenant's connection at that time: another directory may take its place meanwhile.
+    pub(crate) connection: u32,
     /// The address, to go on with on the service's own page where Microsoft fails. It decides nothing.
     pub(crate) address: Address,
     /// Where the directory signs people in.

@@ -38,6 +38,9 @@ async fn every_answer_is_safe_to_show() {
             assert!(safe.iter().all(|part| set.contains(part)), "{path}: {set}");
         }
     }
+    browser.sign_in("adelev@contoso.com").await;
+    let signed_in = browser.get("/").await;
+    assert!(signed_in.header("content-security-policy").contains("form-action 'self';"), "{signed_in:?}");
     let page = browser.get("/nothing").await;
     assert_eq!((page.status, page.title()), (StatusCode::NOT_FOUND, "There is no such page"));
     let style = browser.get("/").await.body.split("href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();

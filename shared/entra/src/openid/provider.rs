@@ -134,13 +134,13 @@ mod tests {
     #[track_caller]
     fn check(name: &str, cloud: Cloud, login: &str, authority: &str, document: &Value, expected: &str) {
         let login = Endpoint::parse(login).unwrap();
-        let outcome = match read(document.to_string().as_bytes(), &login, cloud, authority) {
-            Ok(provider) => assert_eq!(provider.directory.to_string(), GUID, "{name}"),
-            Err(err) => {
-                assert!(!expected.is_empty() && err.to_string().contains(expected), "{name}: {err}");
-                return;
+        let outcome = read(document.to_string().as_bytes(), &login, cloud, authority);
+        match (outcome, expected) {
+            (Ok(provider), "") => assert_eq!(provider.directory.to_string(), GUID, "{name}"),
+            (Err(err), expected) if !expected.is_empty() => {
+                assert!(err.to_string().contains(expected), "{name}: {err}");
             }
-        };
-        assert_eq!((outcome, expected), ((), ""), "{name}");
+            (outcome, _) => panic!("{name}: {outcome:?}"),
+        }
     }
 }

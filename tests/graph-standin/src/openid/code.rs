@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     answer::Answer,
     call::{Call, pairs},
-    directory::Directory,
+    directory::{Directory, Object},
     sign_in_errors::SignInError,
     world::World,
 };
@@ -80,7 +80,7 @@ pub(crate) fn token(world: &mut World, authority: &str, call: &Call) -> Result<A
 
 /// Microsoft's claims (the page "ID token claims reference"); `email` is told where the directory has one.
 fn claims(directory: &Directory, code: &Code, call: &Call) -> Map<String, Value> {
-    let user = directory.users.get(code.user).map(|user| user.properties()).unwrap_or_default();
+    let user = directory.users.get(code.user).map(Object::properties).unwrap_or_default();
     let (tid, oid, now) = (directory.id, code.user, call.now.as_second());
     let pairwise = digest(&SHA256, format!("{SIGN_IN_CLIENT_ID}{oid}").as_bytes());
     let mut claims = json!({
