@@ -57,13 +57,37 @@ impl Keys {
         }
         let keys: CoreJsonWebKeySet = serde_json::from_slice(&answer.body)
             .map_err(|_| NotSignedIn::Unreachable("its keys cannot be read".to_owned()))?;
+        self.keep(url, keys.clone());
+        Ok(keys)
+    }
+
+    fn keep(&self, url: &Url, keys: CoreJsonWebKeySet) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MOST
             && let Some(oldest) = kept.iter().min_by_key(|(_, (since, _))| *since).map(|(url, _)| url.clone())
         {
             kept.remove(&oldest);
         }
-        kept.insert(url.clone(), (Instant::now(), keys.clone()));
-        Ok(keys)
+        kept.insert(url.clone(), (Instant::now(), keys));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn r8_1_keys_are_kept_for_a_day_and_asked_for_again_after_a_minute_where_one_is_new() {
+        let (keys, url) = (Keys::default(), |n: usize| format!("https://login.example/{n}").parse::<Url>().unwrap());
+        keys.keep(&url(0), CoreJsonWebKeySet::default());
+        assert!(keys.kept(&url(0), AGAIN).is_some());
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert!(keys.kept(&url(0), AGAIN).is_none() && keys.kept(&url(0), KEPT).is_some());
+        for n in 1..=MOST {
+            keys.keep(&url(n), CoreJsonWebKeySet::default());
+        }
+        assert!(keys.kept(&url(0), KEPT).is_none(), "the oldest went");
+        tokio::time::advance(KEPT).await;
+        assert!(keys.kept(&url(MOST), KEPT).is_none());
     }
 }
