@@ -7,7 +7,7 @@ use std::{
 };
 
 use directory::TenantId;
-use engine::ports::{Fault, Place, Rotated, Secrets, Version, Versions};
+use engine::ports::{Fault, Moved, Place, Rotated, Secrets, Version, Versions};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::turnstile::Turnstile;
@@ -133,11 +133,12 @@ impl Secrets for Vault {
         self.turnstile.pass("delete_secret", delete).await
     }
 
-    async fn move_secret(&self, tenant: &TenantId, place: Place) -> Result<bool, Fault> {
+    async fn move_secret(&self, tenant: &TenantId, place: Place) -> Result<Moved, Fault> {
         let change = || {
             let mut secrets = self.secrets.borrow_mut();
-            let kept = secrets.get_mut(tenant);
-            kept.map(|kept| kept.sealed = place == Place::Kms).is_some()
+            let Some(kept) = secrets.get_mut(tenant) else { return Moved::NoSecret };
+            let before = std::mem::replace(&mut kept.sealed, place == Place::Kms);
+            if before == kept.sealed { Moved::AlreadyThere } else { Moved::Moved }
         };
         self.turnstile.pass("move_secret", change).await
     }
@@ -149,6 +150,10 @@ impl Secrets for Vault {
             kept.map(|kept| (kept.rotates, kept.sealed) = (true, false)).is_some()
         };
         self.turnstile.pass("start_rotation", start).await
+    }
+
+    async fn renew_now(&self, _: &TenantId) -> Result<(), Fault> {
+        self.turnstile.pass("renew_now", || ()).await
     }
 
     async fn stop_rotation(&self, tenant: &TenantId) -> Result<(), Fault> {
@@ -167,7 +172,8 @@ impl Versions for Vault {
             let (tenant, kept) = secrets.iter().find(|(tenant, _)| self.name(tenant) == secret_id)?;
             let (current, previous, pending) = (kept.current.clone(), kept.previous.clone(), kept.pending.clone());
             let (tenant, name) = (tenant.clone(), self.name(tenant));
-            Some(Rotated { tenant, name, enabled: kept.rotates, current, previous, pending })
+            let mark = name.clone();
+            Some(Rotated { tenant, name, mark, enabled: kept.rotates, current, previous, pending })
         };
         self.turnstile.pass("rotated", find).await
     }
@@ -190,6 +196,16 @@ impl Versions for Vault {
             })
         };
         self.turnstile.pass("put_pending", put).await?
+    }
+
+    async fn drop_pending(&self, of: &Rotated, version: &str) -> Result<(), Fault> {
+        let give_up = || {
+            self.with(of, |kept| {
+                kept.pending.take_if(|pending| pending == version);
+                kept.versions.remove(version);
+            });
+        };
+        self.turnstile.pass("drop_pending", give_up).await
     }
 
     async fn make_current(&self, of: &Rotated, version: &str) -> Result<(), Fault> {

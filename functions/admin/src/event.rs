@@ -31,6 +31,7 @@ pub(crate) enum Action {
     PutSecret { tenant: TenantId, ad_key: SecretString, expires_on: Option<Date> },
     TestConnection { tenant: TenantId },
     MoveSecret { tenant: TenantId, to: Place },
+    EndSessions { tenant: TenantId },
     Exempt { tenant: TenantId, address: Address },
     Unexempt { tenant: TenantId, address: Address },
     ListExemptions { tenant: TenantId, cursor: Option<String> },
@@ -46,7 +47,7 @@ pub(crate) enum Action {
 
 const ACTIONS: &str = "put_tenant, get_tenant, list_tenants, delete_tenant, put_secret, test_connection, move_secret, exempt, \
                        unexempt, list_exemptions, convert, put_user, delete_user, list_users, list_groups, get_user, get_group, \
-                       list_runs, get_run";
+                       list_runs, get_run, end_sessions";
 
 impl Action {
     /// Of which tenant.
@@ -59,6 +60,7 @@ impl Action {
             | Self::PutSecret { tenant, .. }
             | Self::TestConnection { tenant }
             | Self::MoveSecret { tenant, .. }
+            | Self::EndSessions { tenant }
             | Self::Exempt { tenant, .. }
             | Self::Unexempt { tenant, .. }
             | Self::ListExemptions { tenant, .. }
@@ -130,6 +132,7 @@ fn action(name: &str, fields: Map<String, Value>) -> Result<Action, Failure> {
             let MoveSecret { tenant, to } = read(fields)?;
             Action::MoveSecret { tenant, to }
         }
+        "end_sessions" => Action::EndSessions { tenant: only(fields)? },
         "exempt" => {
             let (tenant, address) = addressed(fields)?;
             Action::Exempt { tenant, address }
@@ -446,6 +449,7 @@ mod tests {
             ("put_secret", json!({"ad_key": "x", "expires_on": "2028-03-01T00:00:00Z"})),
             ("test_connection", json!({})),
             ("move_secret", json!({"to": "secrets_manager"})),
+            ("end_sessions", json!({})),
             ("exempt", json!({"address": address})),
             ("unexempt", json!({"address": address})),
             ("list_exemptions", json!({})),

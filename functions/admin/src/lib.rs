@@ -11,7 +11,7 @@ use engine::{
     ports::{Clock as _, Graph, Secrets, Store},
     purge,
     run::refused,
-    tenants,
+    sign_in, tenants,
 };
 use lambda_runtime::{Context, Error, LambdaEvent};
 use platform::{Environment, chain};
@@ -92,6 +92,7 @@ async fn carry_out<G: Graph, S: Store, X: Secrets>(
         }
         Action::TestConnection { tenant } => connection::test((graph, store, secrets), &by(tenant)).await,
         Action::MoveSecret { tenant, to } => place::move_secret((store, secrets), &by(tenant), to).await,
+        Action::EndSessions { tenant } => sign_in::end_all(store, &by(tenant)).await,
         Action::Exempt { tenant, address } => exemptions::exempt(store, &by(tenant), &address).await,
         Action::Unexempt { tenant, address } => exemptions::unexempt(store, &by(tenant), &address).await,
         Action::ListExemptions { tenant, cursor } => exemptions::list(store, &tenant, cursor.as_deref()).await,

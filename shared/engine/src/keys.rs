@@ -79,6 +79,11 @@ pub fn counts(tenant: &TenantId) -> Key {
     control(tenant_pk(tenant), "COUNTS")
 }
 
+/// How often sessions were ended.
+pub fn sessions(tenant: &TenantId) -> Key {
+    control(tenant_pk(tenant), "SESSIONS")
+}
+
 /// Graph cursor of a collection.
 pub fn cursor(tenant: &TenantId, kind: Kind) -> Key {
     control(tenant_pk(tenant), format!("CUR#{}s", kind.name()))

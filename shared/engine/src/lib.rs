@@ -37,6 +37,7 @@ pub mod report;
 pub mod rotate;
 pub mod run;
 pub mod schedule;
+pub mod sign_in;
 pub mod standing;
 pub mod tenants;
 pub mod touched;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     credential,
     operator::{self, Asked, Refused, committed},
-    ports::{Place, Secrets, Store},
+    ports::{Moved, Place, Secrets, Store},
 };
 
 /// Keep a tenant's secret in another place from now on. Asking again changes nothing.
@@ -24,11 +24,13 @@ pub async fn move_secret(
         return Err(Failure::invalid(message).into());
     }
     let moved = secrets.move_secret(&asked.tenant, place).await?;
-    if moved {
+    if moved == Moved::Moved {
         let entry = asked.audit(0, "move_secret", "secret", Value::Null, json!({"place": place}));
         if !committed(store, vec![asked.tenant_is_there(), entry]).await? {
             return Err(operator::raced());
         }
     }
-    Ok(json!({"tenant": asked.tenant, "moved": moved, "place": place}))
+    Ok(
+        json!({"tenant": asked.tenant, "moved": moved == Moved::Moved, "place": (moved != Moved::NoSecret).then_some(place)}),
+    )
 }

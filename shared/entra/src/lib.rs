@@ -15,6 +15,7 @@ mod federation;
 mod graph_errors;
 mod http;
 mod mailboxes;
+pub mod openid;
 mod page;
 mod patience;
 mod registration;

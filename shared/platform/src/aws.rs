@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
 
 use crate::{
-    Post, Queues, RoleIdentity, SealedSecrets, SecretStore, SecretsManager, Tables,
+    NamedSecret, Post, Queues, RoleIdentity, SealedSecrets, SecretStore, SecretsManager, Tables,
     environment::{BadVariable, Environment, wrong_sender},
 };
 
@@ -53,6 +53,11 @@ impl Aws {
     /// The identity that tenants with a federated credential trust. Asks AWS for nothing until a token is needed.
     pub fn identity(&self, environment: &Environment) -> Result<RoleIdentity, BadVariable> {
         Ok(RoleIdentity::new(&self.0, environment.identity_role_arn()?, environment.identity_endpoint()?))
+    }
+
+    /// A secret of the operator's own, by its name.
+    pub fn named_secret(&self, name: impl Into<String>) -> NamedSecret {
+        NamedSecret::new(aws_sdk_secretsmanager::Client::new(&self.0), name)
     }
 
     /// Both queues.

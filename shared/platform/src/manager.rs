@@ -18,7 +18,7 @@ use crate::fault::{RETRIES, fault, pause};
 /// The first pause where a deletion is still under way: Secrets Manager deletes in the background.
 const STEP: Duration = Duration::from_millis(500);
 /// How often a secret is renewed. Counted from the last renewal, also one by hand.
-const DAYS: i64 = 28;
+const DAYS: i64 = 14;
 
 pub(crate) const NOT_FOUND: &str = "ResourceNotFoundException";
 pub(crate) const EXISTS: &str = "ResourceExistsException";
@@ -128,13 +128,21 @@ impl SecretsManager {
         if rotates(&secret) && secret.rotation_lambda_arn() == Some(function) {
             return Ok(true);
         }
-        self.drop_pending(&name, &secret).await?;
+        self.drop_any_pending(&name, &secret).await?;
         let rules = RotationRulesType::builder().automatically_after_days(DAYS).build();
         let call = self.client.rotate_secret().secret_id(&name).rotation_lambda_arn(function).rotation_rules(rules);
         // Not at once: what was just saved and tried is good, and only the schedule is wanted.
         let call = call.rotate_immediately(false);
         call.send().await.map_err(|err| fault(format!("cannot have secret {name} renewed by itself"), &err))?;
         Ok(true)
+    }
+
+    /// Have one that is renewed by itself renewed now; its schedule stays.
+    pub(crate) async fn renew_now(&self, tenant: &TenantId) -> Result<(), Fault> {
+        let name = self.name(tenant);
+        let call = self.client.rotate_secret().secret_id(&name);
+        call.send().await.map_err(|err| fault(format!("cannot have secret {name} renewed now"), &err))?;
+        Ok(())
     }
 
     pub(crate) async fn stop_rotation(&self, tenant: &TenantId) -> Result<(), Fault> {
@@ -147,15 +155,19 @@ impl SecretsManager {
                 Err(err) => return Err(fault(format!("cannot stop the renewal of secret {name}"), &err)),
             }
         }
-        self.drop_pending(&name, &secret).await
+        self.drop_any_pending(&name, &secret).await
     }
 
     /// A renewal that was stopped or failed leaves its version pending, and then no other begins.
-    async fn drop_pending(&self, name: &str, secret: &DescribeSecretOutput) -> Result<(), Fault> {
-        let Some(pending) = labelled(secret, PENDING).filter(|id| labelled(secret, CURRENT).as_ref() != Some(id))
-        else {
-            return Ok(());
-        };
+    async fn drop_any_pending(&self, name: &str, secret: &DescribeSecretOutput) -> Result<(), Fault> {
+        match labelled(secret, PENDING).filter(|id| labelled(secret, CURRENT).as_ref() != Some(id)) {
+            Some(pending) => self.take_back(name, &pending).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Take the label off a version that is being made; taking off what is gone is fine.
+    pub(crate) async fn take_back(&self, name: &str, pending: &str) -> Result<(), Fault> {
         let call = self.client.update_secret_version_stage().secret_id(name).version_stage(PENDING);
         match call.remove_from_version_id(pending).send().await {
             Ok(_) => Ok(()),

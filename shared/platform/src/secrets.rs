@@ -12,7 +12,7 @@ use std::{
 };
 
 use directory::TenantId;
-use engine::ports::{Fault, Place, Secrets, Version};
+use engine::ports::{Fault, Moved, Place, Secrets, Version};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{SealedSecrets, SecretsManager, body, fault::RETRIES};
@@ -155,11 +155,11 @@ impl Secrets for SecretStore {
         self.delete(self.own, tenant).await
     }
 
-    async fn move_secret(&self, tenant: &TenantId, place: Place) -> Result<bool, Fault> {
+    async fn move_secret(&self, tenant: &TenantId, place: Place) -> Result<Moved, Fault> {
         self.kept().forget(tenant);
         let from = other(place);
         if !self.holds(from, tenant).await? {
-            return self.holds(place, tenant).await;
+            return Ok(if self.holds(place, tenant).await? { Moved::AlreadyThere } else { Moved::NoSecret });
         }
         if place == Place::Kms && self.manager.rotates(tenant).await? {
             let what = format!("the secret of {tenant} is renewed by itself, in Secrets Manager only");
@@ -171,16 +171,20 @@ impl Secrets for SecretStore {
         } else {
             self.carry_over(tenant, place).await?;
         }
-        Ok(true)
+        Ok(Moved::Moved)
     }
 
     async fn start_rotation(&self, tenant: &TenantId) -> Result<bool, Fault> {
         let missing = || Fault::permanent("the variable ROTATE_FUNCTION_ARN is missing: who would renew the secret?");
         let function = self.rotate.as_deref().ok_or_else(missing)?;
-        if !self.move_secret(tenant, Place::SecretsManager).await? {
+        if self.move_secret(tenant, Place::SecretsManager).await? == Moved::NoSecret {
             return Ok(false);
         }
         self.manager.start_rotation(tenant, function).await
+    }
+
+    async fn renew_now(&self, tenant: &TenantId) -> Result<(), Fault> {
+        self.manager.renew_now(tenant).await
     }
 
     async fn stop_rotation(&self, tenant: &TenantId) -> Result<(), Fault> {

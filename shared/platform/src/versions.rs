@@ -13,11 +13,15 @@ use crate::{
 impl SecretsManager {
     /// Whether a name or ARN is that of a secret of this stage, as far as can be seen from it.
     fn is_ours(&self, secret_id: &str) -> bool {
-        let name = match secret_id.strip_prefix("arn:") {
-            Some(arn) => arn.splitn(5, ':').nth(4).and_then(|rest| rest.strip_prefix("secret:")),
-            None => Some(secret_id),
-        };
-        name.is_some_and(|name| name.starts_with(&self.prefix))
+        marked(secret_id).is_some_and(|name| name.starts_with(&self.prefix))
+    }
+}
+
+/// The name in an ARN, with the characters that the ARN adds; a name is itself.
+fn marked(secret_id: &str) -> Option<&str> {
+    match secret_id.strip_prefix("arn:") {
+        Some(arn) => arn.splitn(5, ':').nth(4).and_then(|rest| rest.strip_prefix("secret:")),
+        None => Some(secret_id),
     }
 }
 
@@ -34,7 +38,9 @@ impl Versions for SecretsManager {
         Ok(Some(Rotated {
             tenant,
             name: name.to_owned(),
-            enabled: secret.rotation_enabled.unwrap_or_default(),
+            mark: secret.arn().and_then(marked).unwrap_or(name).to_owned(),
+            // While rotation is being switched on, and tried, nothing may be said of it yet.
+            enabled: secret.rotation_enabled != Some(false),
             current: labelled(&secret, CURRENT),
             previous: labelled(&secret, PREVIOUS),
             pending: labelled(&secret, PENDING),
@@ -67,6 +73,10 @@ impl Versions for SecretsManager {
             }
             Err(err) => Err(fault(format!("cannot save version {version} of secret {name}"), &err)),
         }
+    }
+
+    async fn drop_pending(&self, of: &Rotated, version: &str) -> Result<(), Fault> {
+        self.take_back(&of.name, version).await
     }
 
     async fn make_current(&self, of: &Rotated, version: &str) -> Result<(), Fault> {

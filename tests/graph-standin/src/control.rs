@@ -13,6 +13,7 @@ use crate::{
     company::company,
     directory::Directory,
     faults::Rule,
+    openid::SignIns,
     requests::Request,
     settings::Settings,
     world::World,
@@ -40,6 +41,13 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
             Ok(json!({ "directories": world.directories.iter().map(described).collect::<Vec<_>>() }))
         }
         ("POST", [tenant, "changes"]) => many(call, "changes").and_then(|changes| change(world, tenant, changes)),
+        ("POST", [tenant, "sign-ins"]) => parse(call).and_then(|how: SignIns| {
+            let id = world.directory(tenant).map(|directory| directory.id);
+            let id = id.ok_or_else(|| (404, format!("no directory {tenant}")))?;
+            let shown = json!(how);
+            world.openid.of.insert(id, how);
+            Ok(shown)
+        }),
         ("POST", ["companies"]) => parse(call).map(|Company { users, groups, seed }| {
             let directory = company(users, groups, seed);
             let shown = described(&directory);

@@ -29,6 +29,7 @@
 //! |---|---|
 //! | `GET /_control` | none; the answer lists directories, applications and their demo secrets |
 //! | `POST /_control/{tenant}/changes` | one [`Change`] or a list: `[{"op": "update_user", "user": "AdeleV@contoso.com", "properties": {"mobilePhone": null}}]`; the answer is `{"ids": […]}` |
+//! | `POST /_control/{tenant}/sign-ins` | [`SignIns`]: who signs in, and what is wrong with the ID token: `{"user": "AdeleV@contoso.com", "claims": {"aud": "another"}}`; `{}` is as Microsoft does it |
 //! | `POST /_control/companies` | `{"users": 10000, "groups": 200, "seed": 1}`: adds `company-1` |
 //! | `POST /_control/faults` | one [`Rule`] or a list: `{"match": {"kind": "users", "tenant": "contoso", "path": "delta"}, "after": 1, "times": 2, "fault": {"throttle": {"retry_after": "2"}}}` |
 //! | `GET`, `DELETE /_control/faults` | none (`?tenant=` deletes those of one directory); what is left of the rules |
@@ -87,6 +88,7 @@ mod graph;
 mod identity;
 mod issuers;
 mod lists;
+mod openid;
 mod passwords;
 mod person;
 mod policy;
@@ -108,6 +110,7 @@ pub use company::company;
 pub use demo::{CONTOSO, Demo, FABRIKAM, NORTHWIND, demo};
 pub use directory::{Cloud, Directory, MemberKind, Properties};
 pub use faults::{Fault, Match, Rule};
+pub use openid::{SIGN_IN_CLIENT_ID, SIGN_IN_SECRET, SignIns, Signing};
 pub use person::{distribution_list, person, security_group};
 pub use policy::Policy;
 pub use requests::{About, Request};

@@ -44,7 +44,7 @@ impl About {
     pub(crate) fn of(call: &Call) -> Self {
         let segments: Vec<_> = call.segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
-            [_, "oauth2", ..] => Self::Token,
+            [_, "oauth2" | "discovery", ..] | [_, "v2.0", ".well-known", ..] => Self::Token,
             ["identity", ..] => Self::Identity,
             ["v1.0", "users", ..] => Self::Users,
             ["v1.0", "groups", ..] => Self::Groups,

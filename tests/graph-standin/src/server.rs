@@ -19,7 +19,7 @@ use crate::{
     call::Call,
     control,
     errors::GraphError,
-    faults, graph, identity, issuers,
+    faults, graph, identity, issuers, openid,
     requests::{About, Request, tenant_of},
     sign_in,
     world::World,
@@ -98,6 +98,18 @@ fn due(world: &mut World, call: &Call) -> (Option<faults::Fault>, Option<String>
 fn right(world: &mut World, call: &Call) -> Answer {
     let segments: Vec<_> = call.segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
+        [authority, "v2.0", ".well-known", "openid-configuration"] => {
+            openid::discovery(world, authority, call).unwrap_or_else(|error| error.answer(call))
+        }
+        [authority, "discovery", "v2.0", "keys"] => {
+            openid::keys(world, authority).unwrap_or_else(|error| error.answer(call))
+        }
+        [authority, "oauth2", "v2.0", "authorize"] => {
+            openid::authorize(world, authority, call).unwrap_or_else(|error| error.answer(call))
+        }
+        [authority, "oauth2", "v2.0", "token"] if openid::has_code(call) => {
+            openid::token(world, authority, call).unwrap_or_else(|error| error.answer(call))
+        }
         [authority, "oauth2", "v2.0", "token"] => {
             sign_in::token(world, authority, call).unwrap_or_else(|error| error.answer(call))
         }

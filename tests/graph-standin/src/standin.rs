@@ -18,6 +18,7 @@ use crate::{
     control::counters,
     directory::{Directory, Kind, Properties},
     faults::Rule,
+    openid::SignIns,
     requests::{About, Request},
     server::{Shared, lock, serve},
     settings::Settings,
@@ -97,6 +98,18 @@ impl Standin {
     /// Play no more faults.
     pub fn clear_faults(&self) {
         lock(&self.world).rules.clear();
+    }
+
+    /// How a directory signs people in from now on.
+    ///
+    /// # Errors
+    /// Where there is no such directory.
+    pub fn sign_ins(&self, tenant: &str, how: SignIns) -> Result<(), Refusal> {
+        let world = &mut lock(&self.world);
+        let id = world.directory(tenant).map(|directory| directory.id);
+        let id = id.ok_or_else(|| Refusal::NoDirectory(tenant.to_owned()))?;
+        world.openid.of.insert(id, how);
+        Ok(())
     }
 
     /// Change the settings.

@@ -12,6 +12,7 @@ use crate::{
     faults::Rule,
     identity::SigningKey,
     issuers::Keys,
+    openid::OpenId,
     requests::Request,
     settings::Settings,
 };
@@ -32,6 +33,7 @@ pub(crate) struct World {
     pub(crate) signing_key: Arc<OnceLock<SigningKey>>,
     /// Keys of trusted issuers.
     pub(crate) keys: Keys,
+    pub(crate) openid: OpenId,
 }
 
 impl World {
@@ -41,18 +43,20 @@ impl World {
         for directory in &mut directories {
             directory.generation = generation;
         }
+        let settings = Settings::default();
         Self {
             seed,
             directories,
             rules: Vec::new(),
             requests: Vec::new(),
-            settings: Settings::default(),
+            settings,
             now: None,
             salt,
             origin,
             role: None,
             signing_key: Arc::default(),
             keys: Keys::default(),
+            openid: OpenId::default(),
         }
     }
 

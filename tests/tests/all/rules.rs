@@ -1,4 +1,4 @@
-//! Every rule of the rulebook's sections 1 to 7 has a test that names it: a name that begins with `r`, the section, `_`
+//! Every rule of the rulebook's sections 1 to 8 has a test that names it: a name that begins with `r`, the section, `_`
 //! and the number is about that rule, and so is a row of a table that begins like this.
 
 use std::{
@@ -7,7 +7,7 @@ use std::{
 };
 
 /// How many rules each section has, from section 1 on.
-const RULES: [u32; 7] = [10, 14, 7, 14, 5, 8, 3];
+const RULES: [u32; 8] = [10, 14, 7, 14, 5, 8, 3, 5];
 
 #[test]
 fn every_rule_is_named_by_a_test() {

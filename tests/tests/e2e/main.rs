@@ -17,4 +17,5 @@ mod renewal;
 mod reviews;
 mod scripts;
 mod secrecy;
+mod sign_in;
 mod stories;

@@ -12,6 +12,9 @@ pub struct Rotated {
     pub tenant: TenantId,
     /// Its name, without the characters that an ARN adds.
     pub name: String,
+    /// What the names of its secrets in Entra begin with: its name and the characters that its ARN adds, so that no other
+    /// account, region or stage has the same.
+    pub mark: String,
     /// Whether its rotation is switched on.
     pub enabled: bool,
     /// The version that is in use.
@@ -41,6 +44,8 @@ pub trait Versions {
     async fn version(&self, of: &Rotated, version: &str) -> Result<Option<Version>, Fault>;
     /// Keep a version as the one that is being made.
     async fn put_pending(&self, of: &Rotated, version: &str, content: &Version) -> Result<(), Fault>;
+    /// Give up the version that is being made, so that the next renewal begins anew.
+    async fn drop_pending(&self, of: &Rotated, version: &str) -> Result<(), Fault>;
     /// Make the version the one that is in use; the one in use becomes the previous.
     async fn make_current(&self, of: &Rotated, version: &str) -> Result<(), Fault>;
 }

@@ -34,7 +34,7 @@ impl<G: Graph, S: Store, V: Versions, C: Clock, P: AsyncFn(Duration)> Rotator<'_
         let made = match made {
             Some(made) => made,
             None => {
-                let name = secrets::named(&of.name, &token.chars().take(TOKEN).collect::<String>());
+                let name = secrets::named(&of.mark, &token.chars().take(TOKEN).collect::<String>());
                 let NewSecret { key_id, value, .. } = self.add(&who, &name).await?;
                 let retires = used.retires(&registration.secrets);
                 let made = Version { ad_key: value, key_id: Some(key_id), retires };
@@ -42,7 +42,7 @@ impl<G: Graph, S: Store, V: Versions, C: Clock, P: AsyncFn(Duration)> Rotator<'_
                 made
             }
         };
-        for orphan in used.orphans(&made, &registration.secrets, &of.name) {
+        for orphan in used.orphans(&made, &registration.secrets, &of.mark) {
             tracing::info!(tenant = %of.tenant, key_id = orphan, "a secret that nobody uses is removed");
             self.graph.remove_secret(&who, orphan, self.budget()).await?;
         }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use engine::ports::{
+    Moved,
     Place::{self, Kms, SecretsManager as Manager},
     Secrets,
 };
@@ -232,9 +233,9 @@ async fn s1_3_a_move_killed_at_any_call_loses_nothing_and_is_repeated() {
                 for later in [Manager, Kms] {
                     assert_eq!(stage.read(later).await.as_deref(), Some("two"), "after {calls} calls");
                 }
-                assert!(stage.store(own).move_secret(&contoso(), to).await.unwrap());
+                assert_ne!(stage.store(own).move_secret(&contoso(), to).await.unwrap(), Moved::NoSecret);
                 assert_eq!((stage.places(), stage.read(own).await.as_deref()), (vec![to], Some("two")));
-                assert!(stage.store(own).move_secret(&contoso(), to).await.unwrap(), "again");
+                assert_eq!(stage.store(own).move_secret(&contoso(), to).await.unwrap(), Moved::AlreadyThere, "again");
                 if moved.is_ok() {
                     break;
                 }
@@ -243,7 +244,7 @@ async fn s1_3_a_move_killed_at_any_call_loses_nothing_and_is_repeated() {
         }
     }
     let stage = Stage::new();
-    assert!(!stage.store(Kms).move_secret(&contoso(), Kms).await.unwrap(), "nothing to move");
+    assert_eq!(stage.store(Kms).move_secret(&contoso(), Kms).await.unwrap(), Moved::NoSecret, "nothing to move");
 }
 
 #[tokio::test]
@@ -270,7 +271,7 @@ async fn a_secret_that_is_saved_while_it_moves_moves_as_it_was_saved() {
     for own in [Manager, Kms] {
         let stage = Stage::holding(Manager, "one").await;
         stage.world.lock().unwrap().saved_after = Some((0, "two".into()));
-        assert!(stage.store(own).move_secret(&contoso(), Kms).await.unwrap());
+        assert_eq!(stage.store(own).move_secret(&contoso(), Kms).await.unwrap(), Moved::Moved);
         assert_eq!((stage.places(), stage.read(own).await.as_deref()), (vec![Kms], Some("two")));
     }
 }
@@ -281,7 +282,7 @@ async fn s7_3_what_a_rotation_noted_moves_along() {
     let stage = Stage::holding(Manager, "one").await;
     stage.world.lock().unwrap().managed = Some(noted.into());
     for to in [Kms, Manager] {
-        assert!(stage.store(Manager).move_secret(&contoso(), to).await.unwrap());
+        assert_eq!(stage.store(Manager).move_secret(&contoso(), to).await.unwrap(), Moved::Moved);
     }
     assert_eq!(stage.world.lock().unwrap().managed.as_deref(), Some(noted));
 }

@@ -28,6 +28,7 @@ fn rotated() -> Rotated {
     Rotated {
         tenant: "contoso".parse().unwrap(),
         name: NAME.into(),
+        mark: format!("{NAME}-AbC123"),
         enabled: true,
         current: Some("v1".into()),
         previous: Some("v0".into()),
@@ -148,7 +149,7 @@ async fn s7_3_a_renewal_is_scheduled_and_does_not_begin_at_once() {
     let mut rotate = asked[3].1.clone();
     assert!(rotate["ClientRequestToken"].take().is_string());
     let expected = json!({"SecretId": NAME, "ClientRequestToken": null, "RotationLambdaARN": FUNCTION,
-        "RotationRules": {"AutomaticallyAfterDays": 28}, "RotateImmediately": false});
+        "RotationRules": {"AutomaticallyAfterDays": 14}, "RotateImmediately": false});
     assert_eq!(rotate, expected);
 
     let on = || described(true, json!({"v1": ["AWSCURRENT"]}));

@@ -8,6 +8,7 @@ mod credentials;
 mod faults;
 mod identity;
 mod members;
+mod openid;
 mod reads;
 mod rounds;
 mod sign_in;

@@ -1,0 +1,144 @@
+//! The pages, from templates that escape every value.
+
+use askama::Template;
+use axum::{
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE, header::LOCATION},
+    response::{IntoResponse, Response},
+};
+use engine::ports::Fault;
+use platform::chain;
+use url::Url;
+
+use crate::{
+    arrival::{Arrival, LeadsAway},
+    style,
+};
+
+/// What every page needs to name.
+struct Frame<'a> {
+    base: &'a str,
+    style: &'static str,
+}
+
+impl<'a> Frame<'a> {
+    fn of(arrival: &'a Arrival) -> Self {
+        Self { base: &arrival.base, style: style::path() }
+    }
+}
+
+/// Asks for an address.
+#[derive(Template)]
+#[template(path = "address.html")]
+struct Ask<'a> {
+    frame: Frame<'a>,
+    address: &'a str,
+    wrong: bool,
+}
+
+/// Two ways to sign in (rule 8.3).
+#[derive(Template)]
+#[template(path = "choice.html")]
+struct Choice<'a> {
+    frame: Frame<'a>,
+    address: &'a str,
+    microsoft: &'a str,
+    service: Option<&'a str>,
+}
+
+/// Says who is signed in.
+#[derive(Template)]
+#[template(path = "signed_in.html")]
+struct SignedIn<'a> {
+    frame: Frame<'a>,
+    address: &'a str,
+    token: &'a str,
+}
+
+/// Says what happened, and what to do.
+#[derive(Template)]
+#[template(path = "message.html")]
+struct Message<'a> {
+    frame: Frame<'a>,
+    title: &'a str,
+    text: &'a str,
+    help: &'a str,
+    back: &'a str,
+    request: Option<&'a str>,
+    service: Option<&'a str>,
+}
+
+/// What a page says when something did not go as planned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Words {
+    /// What happened, as a heading.
+    pub(crate) title: &'static str,
+    /// The same in a sentence.
+    pub(crate) text: &'static str,
+    /// What to do.
+    pub(crate) help: &'static str,
+}
+
+/// A field for the address; `wrong` where what was typed is none.
+pub(crate) fn ask(arrival: &Arrival, address: &str, wrong: bool) -> Response {
+    let status = if wrong { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let mut response = render(arrival, status, &Ask { frame: Frame::of(arrival), address, wrong });
+    response.extensions_mut().insert(LeadsAway);
+    response
+}
+
+/// Both ways to sign in.
+pub(crate) fn choice(arrival: &Arrival, address: &str, microsoft: &str, service: Option<&Url>) -> Response {
+    let service = service.map(Url::as_str);
+    render(arrival, StatusCode::OK, &Choice { frame: Frame::of(arrival), address, microsoft, service })
+}
+
+/// Who is signed in; `token` proves that it was this page that asked to sign out.
+pub(crate) fn signed_in(arrival: &Arrival, address: &str, token: &str) -> Response {
+    render(arrival, StatusCode::OK, &SignedIn { frame: Frame::of(arrival), address, token })
+}
+
+/// What happened, with the request's name for support.
+pub(crate) fn message(arrival: &Arrival, status: StatusCode, words: Words, service: Option<&Url>) -> Response {
+    let Words { title, text, help } = words;
+    let page = Message {
+        frame: Frame::of(arrival),
+        title,
+        text,
+        help,
+        back: if status == StatusCode::NOT_FOUND { "Go to the first page" } else { "Start again" },
+        request: Some(&arrival.request),
+        service: service.map(Url::as_str),
+    };
+    render(arrival, status, &page)
+}
+
+/// The answer to a request, or the page that says that we failed.
+pub(crate) fn answer(arrival: &Arrival, outcome: Result<Response, Fault>) -> Response {
+    outcome.unwrap_or_else(|fault| {
+        tracing::error!("stopped: {}", chain(&fault));
+        let words = Words {
+            title: "Something went wrong",
+            text: "We have come across a problem, and cannot continue.",
+            help: "Please try again in a few minutes. If it happens again, contact support quoting the code below.",
+        };
+        message(arrival, StatusCode::SERVICE_UNAVAILABLE, words, None)
+    })
+}
+
+/// Leads on to another address.
+pub(crate) fn redirect(status: StatusCode, to: &str) -> Result<Response, Fault> {
+    let to = HeaderValue::try_from(to).map_err(|err| Fault::permanent("cannot redirect").because(err))?;
+    Ok((status, [(LOCATION, to)]).into_response())
+}
+
+fn render(arrival: &Arrival, status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => {
+            (status, [(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], html).into_response()
+        }
+        Err(err) => {
+            tracing::error!(request = arrival.request, "a page cannot be written: {err}");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! A tenant, its people, Microsoft, and the console.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::SystemTime,
+};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType},
+};
+use axum::Router;
+use console::{Console, Secret, Settings};
+use directory::TenantId;
+use engine::ports::{Clock as _, Fault, Message, Moved, Place, Queue, QueueName, Secrets};
+use entra::openid::SignIn;
+use graph_standin::{CONTOSO, SIGN_IN_CLIENT_ID, SIGN_IN_SECRET, SignIns, Standin, demo};
+use jiff::Timestamp;
+use lambda_runtime::{Context, LambdaEvent};
+use platform::{Environment, Tables};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::browser::{Browser, Page};
+
+/// Where the console is.
+pub(crate) const BASE: &str = "https://console.example.com";
+/// The service's own sign-in page.
+pub(crate) const SERVICE: &str = "https://service.example.com/sign-in";
+/// The tenant of these tests.
+pub(crate) const TENANT: &str = "contoso";
+const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// Everything there is.
+pub(crate) struct World {
+    pub(crate) microsoft: Standin,
+    client: Client,
+    vault: Vault,
+    later: Arc<AtomicI64>,
+    log: Log,
+    _logging: tracing::subscriber::DefaultGuard,
+}
+
+impl World {
+    /// A tenant that has synchronised Contoso's people.
+    pub(crate) async fn new() -> Self {
+        let world = Self::empty().await;
+        world.connect(json!({})).await;
+        world.sync().await;
+        world
+    }
+
+    /// No tenant yet.
+    pub(crate) async fn empty() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("id", "key", None, None, "tests"))
+            .endpoint_url(format!("http://{address}"))
+            .build();
+        let client = Client::from_conf(config);
+        create(&client, "control").await;
+        create(&client, "directory").await;
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        Self {
+            microsoft: Standin::start(demo()).unwrap(),
+            client,
+            vault: Vault::default(),
+            later: Arc::default(),
+            log,
+            _logging: tracing::subscriber::set_default(subscriber),
+        }
+    }
+
+    /// Connect the tenant, with some settings of its own.
+    pub(crate) async fn connect(&self, own: Value) {
+        let mut settings = json!({
+            "name": "Contoso", "primary_domain": CONTOSO.primary_domain, "directory_id": CONTOSO.directory_id,
+            "application_id": CONTOSO.application_id, "tech_contact": "it@contoso.com",
+            "domains": [{"name": CONTOSO.primary_domain}, {"name": "contoso-mail.com", "kind": "management"}],
+            "remove_deleted_users": true, "brake": {"enabled": false},
+        });
+        settings.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        self.admin(json!({"action": "put_tenant", "settings": settings})).await;
+        self.admin(json!({"action": "put_secret", "ad_key": CONTOSO.client_secret})).await;
+    }
+
+    pub(crate) fn tables(&self) -> Tables {
+        Tables::new(self.client.clone(), "control", "directory")
+    }
+
+    /// A browser at this console.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(self.router(|_| ()))
+    }
+
+    /// A browser at a console that is set up otherwise.
+    pub(crate) fn browser_at(&self, otherwise: impl FnOnce(&mut Console)) -> Browser {
+        Browser::new(self.router(otherwise))
+    }
+
+    fn router(&self, otherwise: impl FnOnce(&mut Console)) -> Router {
+        let id = SIGN_IN_CLIENT_ID.to_string();
+        let settings = Settings::from_lookup(|name| {
+            let value = match name {
+                "STAGE" => "test",
+                "CONSOLE_URL" => BASE,
+                "SIGN_IN_CLIENT_ID" => &id,
+                "SERVICE_SIGN_IN_URL" => SERVICE,
+                "SESSION_KEY_SECRET" => "session-key",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        let later = Arc::clone(&self.later);
+        let mut console = Console {
+            store: self.tables(),
+            microsoft: SignIn::new(Some(&self.microsoft.login_endpoint())).unwrap(),
+            session_key: Secret::Known(KEY.into()),
+            client_secret: Some(Secret::Known(SIGN_IN_SECRET.into())),
+            settings: settings.unwrap(),
+            clock: Box::new(move || Timestamp::from_second(now().as_second() + later.load(Ordering::Relaxed)).unwrap()),
+        };
+        otherwise(&mut console);
+        console::router(console)
+    }
+
+    /// Time passes for the console.
+    pub(crate) fn wait(&self, seconds: i64) {
+        self.later.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// How Contoso signs people in from now on.
+    pub(crate) fn sign_ins(&self, how: Value) {
+        let how: SignIns = serde_json::from_value(how).unwrap();
+        self.microsoft.sign_ins(CONTOSO.name, how).unwrap();
+    }
+
+    /// Ask `admin` for something that it does.
+    pub(crate) async fn admin(&self, mut event: Value) -> Value {
+        event["tenant"] = json!(TENANT);
+        let graph = self.graph();
+        let (store, environment) = (self.tables(), environment());
+        let parts = admin::Parts { graph: &graph, store: &store, secrets: &self.vault, environment: &environment };
+        let answer = admin::handle(&parts, LambdaEvent::new(event, context())).await.unwrap();
+        assert!(answer.get("error").is_none(), "{answer}");
+        answer
+    }
+
+    /// The automatic run.
+    pub(crate) async fn sync(&self) {
+        let parts = sync::Parts {
+            graph: self.graph(),
+            store: self.tables(),
+            secrets: self.vault.clone(),
+            queue: Nowhere,
+            environment: environment(),
+        };
+        let event = json!({"tenant": TENANT, "action": "sync"});
+        let run = sync::handle(&parts, LambdaEvent::new(event, context())).await.unwrap();
+        assert_eq!(run["state"], "applied", "{run}");
+    }
+
+    fn graph(&self) -> entra::Client {
+        let (graph, login) = (self.microsoft.graph_endpoint(), self.microsoft.login_endpoint());
+        entra::Client::new(Some(&graph), Some(&login), entra::NoIdentity, entra::Audiences::default()).unwrap()
+    }
+
+    /// What was logged since the last look.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.log.0.lock().unwrap())).unwrap()
+    }
+
+    /// The page says this, nobody is signed in, and the log says why, in one line of the request that the page names.
+    #[track_caller]
+    pub(crate) fn refused(&self, name: &str, browser: &Browser, page: &Page, title: &str, reason: &str) {
+        assert_eq!(page.title(), title, "{name}: {page:?}");
+        assert!(page.status.is_client_error(), "{name}: {page:?}");
+        assert!(!browser.cookies().contains_key("__Host-session"), "{name}");
+        let request = page.body.split_once("<code>").and_then(|(_, rest)| rest.split_once("</code>")).unwrap().0;
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("refused") && line.contains(request));
+        let line = line.unwrap_or_else(|| panic!("{name}: no line of {request} in {log}"));
+        assert!(line.contains(reason), "{name}: {line}");
+        for secret in ["@", "eyJ", "code=", "__Host"] {
+            assert!(!log.contains(secret), "{name}: {secret} is in {log}");
+        }
+    }
+}
+
+impl Drop for World {
+    /// A test that fails shows what the console logged.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
+    }
+}
+
+/// What time it is.
+pub(crate) fn now() -> Timestamp {
+    platform::clock(None, false, SystemTime::UNIX_EPOCH).unwrap().now()
+}
+
+fn context() -> Context {
+    let mut context = Context::default();
+    context.deadline = u64::MAX / 2_000;
+    context.request_id = "request-1".to_owned();
+    context
+}
+
+fn environment() -> Environment {
+    Environment::from_lookup(|name| (name == "STAGE").then(|| "test".to_owned()))
+}
+
+async fn create(client: &Client, name: &str) {
+    let attribute = |name| {
+        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build().unwrap()
+    };
+    let part = |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+    let call = client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(attribute("pk"))
+        .attribute_definitions(attribute("sk"))
+        .key_schema(part("pk", KeyType::Hash))
+        .key_schema(part("sk", KeyType::Range));
+    call.send().await.unwrap();
+}
+
+/// The credential of the tenant.
+#[derive(Clone, Default)]
+struct Vault(Arc<Mutex<Option<SecretString>>>);
+
+impl Secrets for Vault {
+    async fn secret(&self, _: &TenantId) -> Result<Option<SecretString>, Fault> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+    async fn secret_afresh(&self, tenant: &TenantId) -> Result<Option<SecretString>, Fault> {
+        self.secret(tenant).await
+    }
+    async fn put_secret(&self, _: &TenantId, secret: &SecretString) -> Result<(), Fault> {
+        *self.0.lock().unwrap() = Some(secret.clone());
+        Ok(())
+    }
+    async fn delete_secret(&self, _: &TenantId) -> Result<(), Fault> {
+        *self.0.lock().unwrap() = None;
+        Ok(())
+    }
+    async fn move_secret(&self, _: &TenantId, _: Place) -> Result<Moved, Fault> {
+        Ok(Moved::AlreadyThere)
+    }
+    async fn renew_now(&self, _: &TenantId) -> Result<(), Fault> {
+        Ok(())
+    }
+    async fn start_rotation(&self, _: &TenantId) -> Result<bool, Fault> {
+        Ok(true)
+    }
+    async fn stop_rotation(&self, _: &TenantId) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// Messages are not needed here.
+struct Nowhere;
+
+impl Queue for Nowhere {
+    async fn send(&self, _: QueueName, _: Vec<Message>) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
