@@ -1,7 +1,7 @@
 """Local AWS with what ministack lacks and the template relies on.
 
-- Condition keys, so that the template's own policies hold here too: the encryption context of a call to KMS, and what an
-  identity token is asked for.
+- Condition keys, so that the template's own policies hold here too: the encryption context of a call to KMS, what an
+  identity token is asked for, and which function and schedule a secret is to be renewed by.
 - Rotation in Secrets Manager: RotateSecret invokes the function step by step, CancelRotateSecret stops it, a version is
   empty until it is put, and is not put twice with different content.
 """
@@ -31,14 +31,20 @@ def condition_keys(service, action, body, params):
         return {**keys, **encryption_context(body)}
     if action == "sts:GetWebIdentityToken":
         return {**keys, **identity_token(body)}
+    if action == "secretsmanager:RotateSecret":
+        return {**keys, **rotation(body)}
     return keys
 
 
-def encryption_context(body):
+def fields(body):
     try:
-        context = json.loads(body or b"{}").get("EncryptionContext") or {}
+        return json.loads(body or b"{}")
     except ValueError:
-        context = {}
+        return {}
+
+
+def encryption_context(body):
+    context = fields(body).get("EncryptionContext") or {}
     named = {f"kms:EncryptionContext:{name}": value for name, value in context.items()}
     return {**named, "kms:EncryptionContextKeys": list(context)}
 
@@ -49,6 +55,13 @@ def identity_token(body):
     duration = form.get("DurationSeconds", "300")
     keys = {"sts:DurationSeconds": duration, "sts:SigningAlgorithm": form.get("SigningAlgorithm")}
     return {**keys, **({"sts:IdentityTokenAudience": audiences} if audiences else {})}
+
+
+def rotation(body):
+    asked = fields(body)
+    rules = {"secretsmanager:ModifyRotationRules": "true" if asked.get("RotationRules") else "false"}
+    function = asked.get("RotationLambdaARN")
+    return {**rules, **({"secretsmanager:RotationLambdaARN": function} if function else {})}
 
 
 def invoke(function, event):
@@ -83,7 +96,7 @@ def rotate(data):
     function = data.get("RotationLambdaARN") or secret.get("RotationLambdaARN")
     if not function:
         return error_response_json("InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.", 400)
-    secret.update(RotationEnabled=True, RotationLambdaARN=function)
+    secret.update(RotationEnabled=True, RotationLambdaARN=function, LastChangedDate=int(time.time()))
     if data.get("RotationRules"):
         secret["RotationRules"] = data["RotationRules"]
     token = data.get("ClientRequestToken") or str(uuid.uuid4())

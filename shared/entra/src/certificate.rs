@@ -12,7 +12,7 @@ use engine::ports;
 use jiff::Timestamp;
 use jsonwebtoken::EncodingKey;
 use pem::Pem;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::sentences::connect;
@@ -61,9 +61,16 @@ impl Certificate {
     /// Read a private key and its certificate in any order. Of several certificates, which are a chain, the one of the
     /// key counts.
     pub(crate) fn read(pem: &SecretString) -> Result<Self, BadCertificate> {
-        let text = pem.expose_secret().replace("\r\n", "\n").replace('\r', "\n");
-        let blocks = pem::parse_many(text).map_err(|_| BadCertificate::NotPem)?;
-        let (key, public) = key(&blocks)?;
+        let text = Zeroizing::new(pem.expose_secret().replace("\r\n", "\n"));
+        let text = Zeroizing::new(text.replace('\r', "\n"));
+        let blocks = pem::parse_many(text.as_bytes()).map_err(|_| BadCertificate::NotPem)?;
+        let read = Self::of(&blocks);
+        blocks.into_iter().for_each(|block| drop(Zeroizing::new(block.into_contents())));
+        read
+    }
+
+    fn of(blocks: &[Pem]) -> Result<Self, BadCertificate> {
+        let (key, public) = key(blocks)?;
         let mut certificates = blocks.iter().filter(|block| is_certificate(block)).peekable();
         if certificates.peek().is_none() {
             return Err(BadCertificate::NoCertificate);
@@ -74,7 +81,8 @@ impl Certificate {
             if *read.public_key().subject_public_key.data == *public {
                 let ends = Timestamp::from_second(read.validity().not_after.timestamp())
                     .map_err(|_| BadCertificate::BrokenCertificate)?;
-                let thumbprint = digest(&SHA256, block.contents()).as_ref().to_vec();
+                // A trusted certificate goes on behind its end.
+                let thumbprint = digest(&SHA256, read.as_raw()).as_ref().to_vec();
                 return Ok(Self { key, thumbprint, ends });
             }
         }
@@ -111,7 +119,8 @@ fn key(blocks: &[Pem]) -> Result<(EncodingKey, Vec<u8>), BadCertificate> {
         "WrongAlgorithm" => BadCertificate::NotRsa,
         _ => BadCertificate::BrokenKey,
     })?;
-    let key = EncodingKey::from_rsa_pem(pem::encode(block).as_bytes()).map_err(|_| BadCertificate::BrokenKey)?;
+    let text = Zeroizing::new(pem::encode(block));
+    let key = EncodingKey::from_rsa_pem(text.as_bytes()).map_err(|_| BadCertificate::BrokenKey)?;
     Ok((key, pair.public_key().as_ref().to_vec()))
 }
 
@@ -203,6 +212,17 @@ mod tests {
         // PKCS#8 holds the older form in an octet string at its end, behind a header of 26 bytes for keys of 2048 bits.
         let older = pem::encode(&Pem::new("RSA PRIVATE KEY", &block.contents()[26..]));
         let read = Certificate::read(&format!("{certificate}{older}").into()).unwrap();
+        assert_eq!(read.facts(), Certificate::read(&format!("{key}{certificate}").into()).unwrap().facts());
+    }
+
+    #[test]
+    fn r1_3_the_thumbprint_of_a_trusted_certificate_is_that_of_the_certificate() {
+        let (key, certificate) = made();
+        let mut contents = pem::parse(&certificate).unwrap().into_contents();
+        // As OpenSSL writes what it is trusted for, behind it.
+        contents.extend([0x30, 0x0c, 0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02]);
+        let trusted = pem::encode(&Pem::new("TRUSTED CERTIFICATE", contents));
+        let read = Certificate::read(&format!("{key}{trusted}").into()).unwrap();
         assert_eq!(read.facts(), Certificate::read(&format!("{key}{certificate}").into()).unwrap().facts());
     }
 

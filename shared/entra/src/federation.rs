@@ -52,8 +52,8 @@ fn no_token(fault: &Fault, who: &Connection) -> Failure {
         return Failure::new(Code::MicrosoftUnavailable, message, "nothing at first: it is tried again by itself");
     }
     let message = connect(&format!("the AWS account issues no identity token: {fault}"));
-    let help = "run make bootstrap once for this AWS account, which switches outbound identity federation on, and see that the \
-        function's role may call sts:GetWebIdentityToken";
+    let help = "run make bootstrap once for this AWS account, which switches outbound identity federation on; if that was done, \
+        deploy the stack again: it is what lets sync and admin assume the role that may call sts:GetWebIdentityToken";
     Failure::new(Code::CredentialFederationMismatch, message, help)
 }
 

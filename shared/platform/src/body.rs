@@ -1,7 +1,7 @@
 //! What a stored secret holds: JSON with the text `ad_key`, and what a rotation noted beside it.
 
 use engine::ports::Version;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 use serde_json::{Value, json};
 
 /// The content of a body; `None` where it has another shape. The parser's error is dropped: it quotes what it read.
@@ -23,7 +23,11 @@ pub(crate) fn write(content: &Version) -> SecretString {
             body[name] = json!(value);
         }
     }
-    body.to_string().into()
+    let text = Zeroizing::new(body.to_string());
+    if let Value::String(copy) = body["ad_key"].take() {
+        drop(Zeroizing::new(copy));
+    }
+    text.as_str().into()
 }
 
 #[cfg(test)]

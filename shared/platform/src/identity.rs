@@ -58,9 +58,11 @@ impl RoleIdentity {
     /// outlives it (`SessionDurationEscalationException`).
     async fn session(&self) -> Result<Credentials, Fault> {
         let call = self.assume.assume_role().role_arn(&self.role).role_session_name("entra-sync");
+        // Its name, and not the account: mails to tenants may quote it.
+        let name = self.role.rsplit('/').next().unwrap_or_default();
         let output = call.send().await.map_err(|err| {
             let code = err.code().map(str::to_owned);
-            explained(fault(format!("cannot assume the role {}", self.role), &err), code.as_deref())
+            explained(fault(format!("cannot assume the role {name}"), &err), code.as_deref())
         })?;
         let given = output.credentials.ok_or_else(|| Fault::passing("STS assumed a role without credentials"))?;
         Ok(Credentials::new(given.access_key_id, given.secret_access_key, Some(given.session_token), None, "identity"))

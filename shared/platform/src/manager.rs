@@ -13,12 +13,17 @@ use directory::TenantId;
 use engine::ports::Fault;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::fault::{RETRIES, fault, pause};
+use crate::{
+    clock,
+    fault::{RETRIES, fault, pause},
+};
 
 /// The first pause where a deletion is still under way: Secrets Manager deletes in the background.
 const STEP: Duration = Duration::from_millis(500);
 /// How often a secret is renewed. Counted from the last renewal, also one by hand.
 const DAYS: i64 = 14;
+/// After so long nobody is working on a pending version any longer: a step takes minutes, and so do its repetitions.
+const LEFT: Duration = Duration::from_secs(3600);
 
 pub(crate) const NOT_FOUND: &str = "ResourceNotFoundException";
 pub(crate) const EXISTS: &str = "ResourceExistsException";
@@ -137,9 +142,16 @@ impl SecretsManager {
         Ok(true)
     }
 
-    /// Have one that is renewed by itself renewed now; its schedule stays.
+    /// Have one that is renewed by itself renewed now; its schedule stays. Where it is being renewed already there is
+    /// nothing to do; a version that has been pending for [`LEFT`] was left behind, and goes.
     pub(crate) async fn renew_now(&self, tenant: &TenantId) -> Result<(), Fault> {
         let name = self.name(tenant);
+        if let Some(secret) = self.described(&name).await? {
+            if pending(&secret).is_some() && changed_within(&secret, LEFT) {
+                return Ok(());
+            }
+            self.drop_any_pending(&name, &secret).await?;
+        }
         let call = self.client.rotate_secret().secret_id(&name);
         call.send().await.map_err(|err| fault(format!("cannot have secret {name} renewed now"), &err))?;
         Ok(())
@@ -160,7 +172,7 @@ impl SecretsManager {
 
     /// A renewal that was stopped or failed leaves its version pending, and then no other begins.
     async fn drop_any_pending(&self, name: &str, secret: &DescribeSecretOutput) -> Result<(), Fault> {
-        match labelled(secret, PENDING).filter(|id| labelled(secret, CURRENT).as_ref() != Some(id)) {
+        match pending(secret) {
             Some(pending) => self.take_back(name, &pending).await,
             None => Ok(()),
         }
@@ -180,6 +192,20 @@ impl SecretsManager {
 
 fn rotates(secret: &DescribeSecretOutput) -> bool {
     secret.rotation_enabled.unwrap_or_default()
+}
+
+/// The version that is being made, or was left behind.
+fn pending(secret: &DescribeSecretOutput) -> Option<String> {
+    labelled(secret, PENDING).filter(|id| labelled(secret, CURRENT).as_ref() != Some(id))
+}
+
+/// Whether anything of it was changed so lately; each renewal begins with such a change.
+fn changed_within(secret: &DescribeSecretOutput, time: Duration) -> bool {
+    let changed = secret.last_changed_date().and_then(|changed| changed.to_millis().ok());
+    changed.is_some_and(|changed| {
+        let ago = clock::milliseconds().saturating_sub(changed);
+        ago < i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+    })
 }
 
 /// The version that has a label.

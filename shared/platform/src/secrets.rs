@@ -1,8 +1,8 @@
 //! The credentials of tenants: which of two places each is in, how it gets to the other, and a short memory of them.
 //!
 //! A stack has a *place of its own*, where new secrets go. A secret stays where it is until it is moved. It is looked for in
-//! the stack's own place first, so where a move was cut short and there are two, the one there is the one that counts;
-//! saving and moving keep to that, and remove the other.
+//! the stack's own place first, so where a move was cut short and there are two, the one there is the one that counts.
+//! Only moving removes one of two; saving replaces both, so that both at once never remove the last.
 
 use std::{
     collections::BTreeMap,
@@ -83,31 +83,26 @@ impl SecretStore {
         }
     }
 
-    /// Where to save: where it is. Of two, the one that does not count goes before the other is replaced, so that it
-    /// never comes to count with an older value.
-    async fn place_of(&self, tenant: &TenantId) -> Result<Place, Fault> {
+    /// Where it is, or where a new one goes, in the order of writing. Of two places the one that does not count comes first
+    /// and last: whichever way it is being moved, where it comes from is written before where it goes to.
+    async fn places_of(&self, tenant: &TenantId) -> Result<Vec<Place>, Fault> {
         let other = other(self.own);
         if !self.holds(other, tenant).await? {
-            return Ok(self.own);
+            return Ok(vec![self.own]);
         }
-        if !self.holds(self.own, tenant).await? {
-            return Ok(other);
-        }
-        self.delete(other, tenant).await?;
-        Ok(self.own)
+        Ok(if self.holds(self.own, tenant).await? { vec![other, self.own, other] } else { vec![other] })
     }
 
-    /// Copy it until what was copied is what is there: it may be saved while it moves.
+    /// Copy it until both places hold the same: it may be saved while it moves.
     async fn carry_over(&self, tenant: &TenantId, to: Place) -> Result<(), Fault> {
         let from = other(to);
-        let mut copied: Option<SecretString> = None;
         for _ in 0..=RETRIES {
             let Some(now) = self.read(from, tenant).await? else { return Ok(()) };
+            let copied = self.read(to, tenant).await?;
             if copied.is_some_and(|copied| copied.expose_secret() == now.expose_secret()) {
                 return self.delete(from, tenant).await;
             }
             self.write(to, tenant, &now).await?;
-            copied = Some(now);
         }
         Err(Fault::passing(format!("the secret of {tenant} is being saved while it is moved")))
     }
@@ -145,7 +140,18 @@ impl Secrets for SecretStore {
     async fn put_secret(&self, tenant: &TenantId, secret: &SecretString) -> Result<(), Fault> {
         self.kept().forget(tenant);
         let body = body::write(&Version { ad_key: secret.clone(), key_id: None, retires: None });
-        self.write(self.place_of(tenant).await?, tenant, &body).await
+        let mut places = self.places_of(tenant).await?;
+        for _ in 0..=RETRIES {
+            for place in &places {
+                self.write(*place, tenant, &body).await?;
+            }
+            // It may have moved meanwhile.
+            let before = std::mem::replace(&mut places, self.places_of(tenant).await?);
+            if before == places {
+                return Ok(());
+            }
+        }
+        Err(Fault::passing(format!("the secret of {tenant} is being moved while it is saved")))
     }
 
     async fn delete_secret(&self, tenant: &TenantId) -> Result<(), Fault> {

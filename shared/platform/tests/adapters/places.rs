@@ -1,6 +1,9 @@
 //! A secret in either place, and on its way: Secrets Manager, KMS and the table in memory, killed at every call.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use engine::ports::{
@@ -8,6 +11,7 @@ use engine::ports::{
     Place::{self, Kms, SecretsManager as Manager},
     Secrets,
 };
+use futures::{future::maybe_done, poll};
 use platform::{SealedSecrets, SecretStore, SecretsManager, Tables};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -250,20 +254,54 @@ async fn s1_3_a_move_killed_at_any_call_loses_nothing_and_is_repeated() {
 #[tokio::test]
 async fn s1_3_a_save_that_is_killed_leaves_the_old_secret_or_the_new() {
     for own in [Manager, Kms] {
-        for calls in 0..9 {
+        for calls in 0..14 {
             // In both places, as a move leaves it that was cut short.
             let stage = Stage::holding(Kms, "one").await;
             stage.world.lock().unwrap().managed = Some(body("one"));
             stage.stop_after(Some(calls));
             let saved = stage.store(own).put_secret(&contoso(), &SecretString::from("two")).await;
             stage.stop_after(None);
-            let expected = if saved.is_ok() { "two" } else { "one" };
-            assert_eq!(stage.read(own).await.as_deref(), Some(expected), "after {calls} calls");
+            let left = stage.read(own).await.unwrap();
+            assert!(left == "two" || saved.is_err() && left == "one", "after {calls} calls: {left}");
             if saved.is_ok() {
-                assert_eq!(stage.places(), [own]);
+                for later in [Manager, Kms] {
+                    assert_eq!(stage.read(later).await.as_deref(), Some("two"), "both were replaced");
+                }
             }
         }
     }
+}
+
+#[tokio::test]
+async fn s1_3_what_is_saved_while_it_moves_is_what_is_left() {
+    for (own, from, to) in [(Manager, Manager, Kms), (Manager, Kms, Manager), (Kms, Manager, Kms), (Kms, Kms, Manager)]
+    {
+        // The save begins after some calls of the move, which goes on after some of the save.
+        for (before, begun, between) in turns() {
+            let stage = Stage::holding(from, "one").await;
+            let (mover, saver, contoso, two) =
+                (stage.store(own), stage.store(own), contoso(), SecretString::from("two"));
+            let mut moving = pin!(maybe_done(mover.move_secret(&contoso, to)));
+            let mut saving = pin!(maybe_done(saver.put_secret(&contoso, &two)));
+            for turn in 0..before + begun + between {
+                if (before..before + begun).contains(&turn) {
+                    let _ = poll!(saving.as_mut());
+                } else {
+                    let _ = poll!(moving.as_mut());
+                }
+            }
+            saving.as_mut().await;
+            moving.await;
+            saving.take_output().unwrap().unwrap();
+            let left = stage.read(own).await;
+            assert_eq!(left.as_deref(), Some("two"), "{from:?} to {to:?}, {before}, {begun}, {between}");
+        }
+    }
+}
+
+/// So many calls of the one, then of the other, then of the first again.
+fn turns() -> impl Iterator<Item = (usize, usize, usize)> {
+    (3..9).flat_map(|before| (1..7).flat_map(move |begun| [3, 5].map(|between| (before, begun, between))))
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ impl Script {
         Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
     }
 
-    /// Answers that depend on what is asked.
+    /// Answers that depend on what is asked, each given when its future is polled again: a test can say who comes next.
     pub(crate) fn by(responder: impl FnMut(&str, &Value) -> Answer + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(State { responder: Some(Box::new(responder)), ..State::default() })))
     }
@@ -120,8 +120,8 @@ impl std::fmt::Debug for Script {
     }
 }
 
-impl HttpConnector for Script {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+impl Script {
+    fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let mut state = self.0.lock().unwrap();
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
@@ -140,11 +140,24 @@ impl HttpConnector for Script {
             _ if last => state.answers.front().cloned(),
             _ => state.answers.pop_front(),
         };
-        HttpConnectorFuture::ready(match answer {
+        match answer {
             Some(Answer::Http(status, body)) => {
                 Ok(HttpResponse::new(StatusCode::try_from(status).unwrap(), body.into()))
             }
             Some(Answer::Lost) | None => Err(ConnectorError::io("connection reset".into())),
+        }
+    }
+}
+
+impl HttpConnector for Script {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let script = self.clone();
+        if script.0.lock().unwrap().responder.is_none() {
+            return HttpConnectorFuture::ready(script.answer(&request));
+        }
+        HttpConnectorFuture::new(async move {
+            tokio::task::yield_now().await;
+            script.answer(&request)
         })
     }
 }

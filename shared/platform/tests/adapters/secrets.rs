@@ -29,12 +29,12 @@ async fn read(store: &SecretStore) -> Option<String> {
     store.secret(&contoso()).await.unwrap().map(|secret| secret.expose_secret().to_owned())
 }
 
-/// Save a credential and name the calls that it took, after the look at the table.
+/// Save a credential and name the calls that it took, between two looks at the table.
 async fn put(answers: impl IntoIterator<Item = Answer>) -> (bool, String) {
     let script = Script::new([ok(NOTHING)].into_iter().chain(answers));
     let outcome = store(&script).put_secret(&contoso(), &SecretString::from("s3cret")).await;
-    let operations = script.operations().join(" ");
-    (outcome.is_ok(), operations.strip_prefix("GetItem ").unwrap().to_owned())
+    let operations = script.operations().join(" ").replace("GetItem", "");
+    (outcome.is_ok(), operations.trim().to_owned())
 }
 
 #[tokio::test]
@@ -88,6 +88,7 @@ async fn what_was_saved_or_deleted_is_not_answered_from_memory() {
         ok(SECRET),
         ok(NOTHING),
         ok("{}"),
+        ok(NOTHING),
         ok(OTHER),
         ok("{}"),
         ok("{}"),
@@ -104,7 +105,7 @@ async fn what_was_saved_or_deleted_is_not_answered_from_memory() {
     assert_eq!(put["VersionStages"], json!(["AWSCURRENT", "AWSPENDING"]), "no renewal that failed stays pending");
     assert_eq!(read(&store).await.as_deref(), Some("newer"));
     store.delete_secret(&contoso()).await.unwrap();
-    assert_eq!(script.asked()[5].1["ForceDeleteWithoutRecovery"], json!(true));
+    assert_eq!(script.asked()[6].1["ForceDeleteWithoutRecovery"], json!(true));
     assert_eq!(read(&store).await, None);
     store.delete_secret(&contoso()).await.unwrap();
 }

@@ -51,8 +51,9 @@ async fn s7_3_a_secret_is_known_by_its_name_and_its_arn() {
     let script = Script::new([described(true, json!({"v1": ["AWSCURRENT", "AWSPENDING"]}))]);
     let done = versions(&script).rotated(NAME).await.unwrap().unwrap();
     assert_eq!((done.current, done.pending, done.previous), (Some("v1".into()), Some("v1".into()), None));
-    let never = r#"{"Name": "entra-sync/prod/contoso"}"#;
-    assert!(!versions(&Script::new([ok(never)])).rotated(NAME).await.unwrap().unwrap().enabled);
+    let enabled = async |answer| versions(&Script::new([answer])).rotated(NAME).await.unwrap().unwrap().enabled;
+    assert!(!enabled(described(false, json!({}))).await, "it was switched off");
+    assert!(enabled(ok(r#"{"Name": "entra-sync/prod/contoso"}"#)).await, "it may be being switched on");
 }
 
 #[tokio::test]
@@ -167,6 +168,32 @@ async fn s7_3_a_pending_version_that_was_left_behind_does_not_block_the_next_ren
     let expected = json!({"SecretId": NAME, "VersionStage": "AWSPENDING", "RemoveFromVersionId": "v2"});
     assert_eq!(asked[3], ("UpdateSecretVersionStage".to_owned(), expected));
     assert_eq!(asked[4].0, "RotateSecret");
+}
+
+#[tokio::test]
+async fn s7_3_a_renewal_begins_now_unless_one_is_under_way() {
+    let renewed = async |changed: f64, labels: Value| {
+        let described = json!({"ARN": ARN, "Name": NAME, "RotationEnabled": true, "LastChangedDate": changed,
+            "VersionIdsToStages": labels});
+        let script = Script::new([ok(&described.to_string()), ok("{}")]);
+        secrets::store(&script).renew_now(&secrets::contoso()).await.unwrap();
+        script.asked()
+    };
+    let operations =
+        |asked: &[(String, Value)]| asked.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>().join(" ");
+    let (long_ago, just_now) = (1.0e9, 4.0e9);
+    let pending = || json!({"v1": ["AWSCURRENT"], "v2": ["AWSPENDING"]});
+    for changed in [long_ago, just_now] {
+        let asked = renewed(changed, json!({"v1": ["AWSCURRENT", "AWSPENDING"]})).await;
+        assert_eq!(operations(&asked), "DescribeSecret RotateSecret");
+        let mut rotate = asked[1].1.clone();
+        assert!(rotate["ClientRequestToken"].take().is_string());
+        assert_eq!(rotate, json!({"SecretId": NAME, "ClientRequestToken": null}), "its schedule stays");
+    }
+    assert_eq!(operations(&renewed(just_now, pending()).await), "DescribeSecret");
+    let asked = renewed(long_ago, pending()).await;
+    assert_eq!(operations(&asked), "DescribeSecret UpdateSecretVersionStage RotateSecret");
+    assert_eq!(asked[1].1, json!({"SecretId": NAME, "VersionStage": "AWSPENDING", "RemoveFromVersionId": "v2"}));
 }
 
 #[tokio::test]
