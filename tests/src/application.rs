@@ -84,6 +84,8 @@ impl Entra {
 
     /// Whether the sign-in accepts a credential.
     pub(crate) fn sign_in_as(&self, who: &Connection) -> Result<(), Failure> {
+        let is_key = who.secret.expose_secret().contains("PRIVATE KEY-----");
+        assert_eq!(is_key, who.kind == CredentialKind::Certificate, "a key is sent as a secret, or a secret as a key");
         let now = self.now.get();
         let mut state = self.state.borrow_mut();
         let Application { secrets, certificates, unknown_for, new, .. } = &mut state.application;

@@ -180,9 +180,9 @@ fn r6_4_a_secret_that_renews_itself_is_warned_of_only_where_that_fails() {
     // A policy of sixty days: it is always about to end.
     let world = World::rotating();
     world.entra.application(|application| application.most_days = Some(60));
-    for month in 0..6 {
-        world.rotate(&format!("rotation-{month}")).unwrap();
-        for _ in 0..28 {
+    for number in 0..6 {
+        world.rotate(&format!("rotation-{number}")).unwrap();
+        for _ in 0..14 {
             world.sync();
             assert_eq!(warnings(&world), [""; 0]);
             world.wait(86_400);
@@ -200,8 +200,8 @@ fn r6_4_a_secret_that_renews_itself_is_warned_of_only_where_that_fails() {
     assert_eq!(
         told(&world, &request),
         [
-            "[Azure AD Summary] contoso.com – ATTENTION – secret expires in 31 days, secret not renewed",
-            "[Azure AD Credential] contoso.com – secret expires in 31 days",
+            "[Azure AD Summary] contoso.com – ATTENTION – secret expires in 45 days, secret not renewed",
+            "[Azure AD Credential] contoso.com – secret expires in 45 days",
         ]
     );
     world.entra.application(|application| application.may = May::Own);

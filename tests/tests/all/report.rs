@@ -93,6 +93,7 @@ pub(crate) fn at(world: &World, time: &str) {
 /// A secret whose end somebody stated.
 fn stated(saved_at: Timestamp, expires_on: Date) -> CredentialFacts {
     CredentialFacts {
+        kind: directory::CredentialKind::Secret,
         saved_at,
         expires_on,
         source: ExpirySource::Stated,

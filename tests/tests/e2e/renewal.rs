@@ -12,7 +12,7 @@ async fn secrets_in_entra(company: &Company) -> Vec<Value> {
     described["applications"][0]["secrets"].as_array().unwrap().clone()
 }
 
-/// Rotate once, as Secrets Manager would after four weeks; wait until it is done.
+/// Rotate once, as Secrets Manager would after two weeks; wait until it is done.
 async fn rotate(company: &Company) {
     let before = company.admin(json!({"action": "get_tenant"})).await["secret_expiry"].clone();
     let current = company.stack.rotate_secret(&company.tenant).await.unwrap();
