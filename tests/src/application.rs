@@ -51,6 +51,8 @@ pub struct Application {
     pub most_days: Option<i64>,
     /// So many times a new secret is not known yet.
     pub unknown_for: u32,
+    /// Whether removing secrets fails.
+    pub keeps_all: bool,
     /// Key ids of what was removed, each as often as it was there and went.
     pub removed: Vec<String>,
     made: u64,
@@ -166,6 +168,9 @@ impl Entra {
 
     pub(crate) fn remove(&self, who: &Connection, key_id: &str) -> Result<(), Failure> {
         self.may_change(who)?;
+        if self.application(|application| application.keeps_all) {
+            return Err(Failure::unexpected("removal"));
+        }
         self.application(|application| {
             let before = application.secrets.len();
             application.secrets.retain(|one| one.key_id != key_id);

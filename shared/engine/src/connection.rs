@@ -194,8 +194,7 @@ mod tests {
         expected: CredentialState,
     ) {
         let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-        let credential =
-            expires_on.map(|day| facts(Some(day.parse().unwrap()), None, None, &Settings::default(), now));
+        let credential = expires_on.map(|day| facts(Some(day.parse().unwrap()), None, None, &Settings::default(), now));
         let tenant = Tenant {
             settings: Settings::default(),
             rev: 1,

@@ -12,8 +12,7 @@ use crate::{
     operator::{self, Asked, Refused, TRIES, committed},
     ports::{Change, Condition, Fault, Graph, Item, Range, Secrets, Store, Table, Write},
     records::{Schedule, Status, Tenant, read, write},
-    renewal,
-    schedule,
+    renewal, schedule,
 };
 
 /// The settings of which saving checks the connection (rule 1.5).

@@ -52,7 +52,10 @@ mod tests {
             [(r#"{"ad_key":"s3cret"}"#, None, None, vec![]), (full, Some("k2"), Some(1_810_893_600), vec!["k0", "k1"])]
         {
             let content = read(&body.to_owned().into()).unwrap();
-            assert_eq!((content.key_id.as_deref(), content.retires.iter().map(String::as_str).collect()), (key_id, retires));
+            assert_eq!(
+                (content.key_id.as_deref(), content.retires.iter().map(String::as_str).collect()),
+                (key_id, retires)
+            );
             assert_eq!(content.ends.map(jiff::Timestamp::as_second), ends);
             assert_eq!(write(&content).expose_secret(), body);
         }

@@ -209,9 +209,7 @@ fn shaped(kind: CredentialKind, ad_key: &SecretString) -> Result<SecretString, R
         CredentialKind::Certificate if text.len() > LONGEST_PEM => {
             refuse("ad_key: expected at most 32000 characters", again)
         }
-        CredentialKind::Certificate
-            if !(reach::is_key(ad_key) && text.contains("BEGIN CERTIFICATE-----")) =>
-        {
+        CredentialKind::Certificate if !(reach::is_key(ad_key) && text.contains("BEGIN CERTIFICATE-----")) => {
             refuse("ad_key: expected the PEM of the key and of the certificate, one after the other", again)
         }
         CredentialKind::Secret | CredentialKind::Certificate => Ok(SecretString::from(text)),

@@ -91,6 +91,7 @@ impl<G: Graph, S: Store, V: Versions, C: Clock, P: AsyncFn(Duration)> Rotator<'_
 
 /// What was made can no longer be put to use.
 fn lost(token: &str) -> Failure {
-    let message = format!("version {token} of the secret is given up: its secret has ended, or somebody has removed it");
+    let message =
+        format!("version {token} of the secret is given up: its secret has ended, or somebody has removed it");
     Failure::new(Code::NotFound, message, "nothing: the rotation begins anew with the next attempt")
 }
