@@ -51,6 +51,8 @@ pub struct Application {
     pub most_days: Option<i64>,
     /// So many times a new secret is not known yet.
     pub unknown_for: u32,
+    /// Whether removing secrets fails.
+    pub keeps_all: bool,
     /// Key ids of what was removed, each as often as it was there and went.
     pub removed: Vec<String>,
     made: u64,
@@ -84,6 +86,8 @@ impl Entra {
 
     /// Whether the sign-in accepts a credential.
     pub(crate) fn sign_in_as(&self, who: &Connection) -> Result<(), Failure> {
+        let is_key = who.secret.expose_secret().contains("PRIVATE KEY-----");
+        assert_eq!(is_key, who.kind == CredentialKind::Certificate, "a key is sent as a secret, or a secret as a key");
         let now = self.now.get();
         let mut state = self.state.borrow_mut();
         let Application { secrets, certificates, unknown_for, new, .. } = &mut state.application;
@@ -164,6 +168,9 @@ impl Entra {
 
     pub(crate) fn remove(&self, who: &Connection, key_id: &str) -> Result<(), Failure> {
         self.may_change(who)?;
+        if self.application(|application| application.keeps_all) {
+            return Err(Failure::unexpected("removal"));
+        }
         self.application(|application| {
             let before = application.secrets.len();
             application.secrets.retain(|one| one.key_id != key_id);

@@ -1,9 +1,10 @@
 //! Rotations in the world in memory, as Secrets Manager asks for them.
 
-use engine::keys;
 use std::time::Duration;
 
+use directory::CredentialKind;
 use engine::{
+    keys,
     operator::Refused,
     ports::Secrets as _,
     records::{CredentialFacts, ExpirySource, write},
@@ -38,6 +39,7 @@ impl World {
         self.vault.renew(&self.tenant, value);
         let mut tenant = self.tenant();
         tenant.credential = Some(CredentialFacts {
+            kind: CredentialKind::Secret,
             saved_at: self.now(),
             expires_on: "2030-01-01".parse().expect("a day"),
             source: ExpirySource::Assumed,

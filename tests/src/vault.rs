@@ -52,7 +52,7 @@ impl Vault {
     pub fn renew(&self, tenant: &TenantId, secret: &str) {
         self.saved.set(self.saved.get() + 1);
         let version = format!("by-hand-{}", self.saved.get());
-        let content = Version { ad_key: SecretString::from(secret), key_id: None, retires: None };
+        let content = Version { ad_key: SecretString::from(secret), key_id: None, ends: None, retires: Vec::new() };
         let mut secrets = self.secrets.borrow_mut();
         let kept = secrets.entry(tenant.clone()).or_default();
         kept.versions.insert(version.clone(), content);

@@ -96,6 +96,7 @@ impl World {
             status: Status::default(),
             created_at: now,
             credential: None,
+            federated_since: None,
             no_contact_since: None,
             contact_saved_at: None,
             contact_bounced: None,

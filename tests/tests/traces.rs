@@ -1,8 +1,6 @@
 //! What all stories together have left behind: no credential, assertion or token shows in anything that was logged,
 //! answered, mailed or kept (rule 1.3). Runs after the stories of `e2e`, on the stack that they ran on.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "this is test code")]
-
 use serde_json::{Value, json};
 use tests::stack::Stack;
 

@@ -4,7 +4,7 @@
 //! publishes", both in the developer guide of SES.
 
 use directory::{Address, Failure, TenantId};
-use engine::{records::Unwanted, report::Returned};
+use engine::report::Returned;
 use platform::event;
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,7 +23,6 @@ struct Detail {
     event_type: String,
     mail: Mail,
     bounce: Option<Bounce>,
-    complaint: Option<Complaint>,
 }
 
 #[derive(Deserialize)]
@@ -49,13 +48,6 @@ struct Bounce {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Complaint {
-    complaint_feedback_type: Option<String>,
-    complained_recipients: Vec<Recipient>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Recipient {
     email_address: String,
 }
@@ -66,7 +58,7 @@ pub(crate) fn is_an_event(message: &Value) -> bool {
 }
 
 /// Read an event and its time on the test clock. Nothing where it says of no tenant that its contact cannot be reached:
-/// what passes by itself, what a mail program took for wanted after all, the operator's mails.
+/// what passes by itself, what somebody takes for junk although it arrives, the operator's mails.
 ///
 /// # Errors
 /// It has another shape; the message names the field and not what is in it.
@@ -75,33 +67,22 @@ pub(crate) fn read(message: Value) -> Result<(Option<Returned>, Option<String>),
     if source != "aws.ses" {
         return Err(Failure::invalid("source: expected aws.ses"));
     }
-    let Detail { event_type, mail, bounce, complaint } = detail;
-    let missing = |field: &str| Failure::invalid(format!("detail: missing field `{field}`"));
-    let (recipients, why) = match event_type.as_str() {
-        "Bounce" => {
-            let bounce = bounce.ok_or_else(|| missing("bounce"))?;
-            if bounce.bounce_type != "Permanent" {
-                return Ok((None, now));
-            }
-            (bounce.bounced_recipients, Unwanted::Bounce)
-        }
-        "Complaint" => {
-            let complaint = complaint.ok_or_else(|| missing("complaint"))?;
-            if complaint.complaint_feedback_type.as_deref() == Some("not-spam") {
-                return Ok((None, now));
-            }
-            (complaint.complained_recipients, Unwanted::Complaint)
-        }
-        _ => return Ok((None, now)),
-    };
+    let Detail { event_type, mail, bounce } = detail;
+    if event_type != "Bounce" {
+        return Ok((None, now));
+    }
+    let bounce = bounce.ok_or_else(|| Failure::invalid("detail: missing field `bounce`"))?;
+    if bounce.bounce_type != "Permanent" {
+        return Ok((None, now));
+    }
     let Some(tenant) = mail.tags.tenant.first() else { return Ok((None, now)) };
     let tenant: TenantId =
         tenant.parse().map_err(|_| Failure::invalid("detail.mail.tags.tenant: expected a tenant id"))?;
     let time = |_| Failure::invalid("detail.mail.timestamp: expected a time as in RFC 3339");
     let sent_at = mail.timestamp.parse().map_err(time)?;
     let address = |recipient: Recipient| Address::parse(&recipient.email_address).ok();
-    let recipients = recipients.into_iter().filter_map(address).collect();
-    Ok((Some(Returned { tenant, recipients, sent_at, why }), now))
+    let recipients = bounce.bounced_recipients.into_iter().filter_map(address).collect();
+    Ok((Some(Returned { tenant, recipients, sent_at }), now))
 }
 
 #[cfg(test)]
@@ -142,7 +123,7 @@ mod tests {
         event["detail"]["eventType"] = json!("Complaint");
         event["detail"].as_object_mut().unwrap().remove("bounce");
         event["detail"]["complaint"] = json!({
-            "complainedRecipients": [{"emailAddress": "IT@contoso.com"}], "complaintFeedbackType": "abuse",
+            "complainedRecipients": [{"emailAddress": "it@contoso.com"}], "complaintFeedbackType": "abuse",
             "timestamp": "2026-11-22T07:05:00.000Z", "userAgent": "Any", "complaintSubType": null,
         });
         event
@@ -164,23 +145,20 @@ mod tests {
         let types = "/detail/bounce/bounceType";
         let recipients = "/detail/bounce/bouncedRecipients";
         let many: Value = (0..10_000).map(|n| json!({"emailAddress": format!("u{n}@contoso.com")})).collect();
-        check("a bounce",             bounced(),    "contoso Bounce it@contoso.com");
-        check("a complaint",          complained(), "contoso Complaint it@contoso.com");
-        check("of a suppressed one",  with(bounced(), "/detail/bounce/bounceSubType", json!("OnAccountSuppressionList")), "contoso Bounce it@contoso.com");
+        check("a bounce",             bounced(),    "contoso it@contoso.com");
+        check("somebody's junk",      complained(), "nothing");
+        check("of a suppressed one",  with(bounced(), "/detail/bounce/bounceSubType", json!("OnAccountSuppressionList")), "contoso it@contoso.com");
         check("one that may pass",    with(bounced(), types, json!("Transient")),    "nothing");
         check("nobody knows",         with(bounced(), types, json!("Undetermined")), "nothing");
-        check("it was wanted",        with(complained(), "/detail/complaint/complaintFeedbackType", json!("not-spam")), "nothing");
-        check("nothing is said",      without(complained(), "/detail/complaint", "complaintFeedbackType"), "contoso Complaint it@contoso.com");
         check("a delivery",           with(bounced(), "/detail/eventType", json!("Delivery")), "nothing");
         check("the operator's mail",  without(bounced(), "/detail/mail/tags", "tenant"), "nothing");
         check("a mail without tags",  without(bounced(), "/detail/mail", "tags"),    "nothing");
-        check("no recipients",        with(bounced(), recipients, json!([])),        "contoso Bounce ");
-        check("no address",           with(bounced(), recipients, json!([{"emailAddress": "it"}, {"emailAddress": "a@contoso.com"}])), "contoso Bounce a@contoso.com");
-        check("ten thousand",         with(bounced(), recipients, many),             "contoso Bounce u0@contoso.com u1@contoso.com u2@contoso.com");
+        check("no recipients",        with(bounced(), recipients, json!([])),        "contoso ");
+        check("no address",           with(bounced(), recipients, json!([{"emailAddress": "it"}, {"emailAddress": "a@contoso.com"}])), "contoso a@contoso.com");
+        check("ten thousand",         with(bounced(), recipients, many),             "contoso u0@contoso.com u1@contoso.com u2@contoso.com");
         check("another source",       with(bounced(), "/source", json!("me@contoso.com")), "source: expected aws.ses");
         check("no detail",            json!({"detail-type": "Email Bounced", "source": "aws.ses"}), "missing field `detail`");
         check("no bounce",            without(bounced(), "/detail", "bounce"),       "detail: missing field `bounce`");
-        check("no complaint",         without(complained(), "/detail", "complaint"), "detail: missing field `complaint`");
         check("no mail",              without(bounced(), "/detail", "mail"),         "missing field `mail`");
         check("no such tenant id",    with(bounced(), "/detail/mail/tags/tenant", json!(["it@contoso.com"])), "detail.mail.tags.tenant: expected a tenant id");
         check("a bare tag",           with(bounced(), "/detail/mail/tags/tenant", json!("it@contoso.com")), "detail.mail.tags.tenant: expected a sequence");
@@ -194,9 +172,9 @@ mod tests {
         assert!(is_an_event(&event), "{name}");
         let outcome = match read(event) {
             Ok((None, _)) => "nothing".to_owned(),
-            Ok((Some(Returned { tenant, recipients, why, .. }), _)) => {
+            Ok((Some(Returned { tenant, recipients, sent_at: _ }), _)) => {
                 let recipients: Vec<_> = recipients.iter().take(3).map(Address::as_str).collect();
-                format!("{tenant} {why:?} {}", recipients.join(" "))
+                format!("{tenant} {}", recipients.join(" "))
             }
             Err(failure) => failure.message,
         };

@@ -478,8 +478,6 @@ pub struct Unreached {
     pub tenant: Named,
     /// Since when.
     pub since: DateTime,
-    /// Its contact reported them as unwanted; otherwise its server refuses them.
-    pub complaint: bool,
 }
 
 /// A tenant whose credential ends.

@@ -26,7 +26,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a check of the connection said.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Checked {
     /// Whether it works.
     pub(crate) status: Status,
@@ -60,11 +60,12 @@ pub(crate) async fn checked(
     let failure = match reach::afresh(secrets, &asked.tenant, settings).await? {
         Ok(who) => match graph.try_out(&who, PATIENCE).await {
             Ok(()) => {
-                let seen = match before.and_then(|(tenant, sync)| Some((tenant.credential.as_ref()?, sync))) {
-                    Some((facts, sync)) if who.kind != CredentialKind::Federated => {
+                let saved = before.and_then(|(tenant, sync)| Some((tenant.credential.as_ref()?, sync)));
+                let seen = match saved.filter(|(facts, _)| facts.kind == who.kind) {
+                    Some((facts, sync)) => {
                         registration::look(graph, &who, facts, sync.seen.as_ref(), asked.now, PATIENCE).await
                     }
-                    _ => None,
+                    None => None,
                 };
                 return Ok(Checked { status: green(asked.now), seen });
             }
@@ -147,7 +148,7 @@ pub(crate) fn state(tenant: &Tenant, sync: &Schedule, now: Timestamp) -> Credent
     let configured = if federated {
         settings.authority().is_some() && settings.application_id.is_some()
     } else {
-        tenant.credential.is_some()
+        credential::facts(tenant).is_some()
     };
     let days_left =
         credential::days_left(tenant, sync, now).filter(|days| !credential::is_in_hand(tenant, sync, *days));
@@ -193,7 +194,7 @@ mod tests {
         expected: CredentialState,
     ) {
         let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-        let credential = expires_on.map(|day| facts(Some(day.parse().unwrap()), None, &Settings::default(), now));
+        let credential = expires_on.map(|day| facts(Some(day.parse().unwrap()), None, None, &Settings::default(), now));
         let tenant = Tenant {
             settings: Settings::default(),
             rev: 1,
@@ -201,6 +202,7 @@ mod tests {
             status: Status { error: check, ..Status::default() },
             created_at: now,
             credential,
+            federated_since: None,
             no_contact_since: None,
             contact_saved_at: None,
             contact_bounced: None,

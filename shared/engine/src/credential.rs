@@ -11,7 +11,8 @@ use crate::{
 
 /// The registration is read again after so many hours: once a day, whatever the minute of the daily run.
 const SEEN_HOURS: i64 = 20;
-/// With so few days left a secret that renews itself should have done so long ago.
+/// With so few days left a secret that renews itself should have done so: the shortest lasts 30 days, and is renewed
+/// after 14.
 const IN_HAND_DAYS: i32 = 14;
 
 /// The day on which the credential of a tenant ends, and where that is known from. A federated one does not end.
@@ -51,9 +52,18 @@ pub(crate) fn is_in_hand(tenant: &Tenant, sync: &Schedule, days_left: i32) -> bo
     renews_itself(&tenant.settings) && sync.rotation.is_none() && days_left > IN_HAND_DAYS
 }
 
-/// What is known of a credential that can end.
+/// What is known of the credential that is saved, where it is of the kind that the settings name. Of a federated one
+/// nothing is.
 pub(crate) fn facts(tenant: &Tenant) -> Option<&CredentialFacts> {
-    tenant.credential.as_ref().filter(|_| tenant.settings.credential.kind != CredentialKind::Federated)
+    tenant.credential.as_ref().filter(|facts| facts.kind == tenant.settings.credential.kind)
+}
+
+/// Since when the credential is in use, as far as that is known.
+pub(crate) fn since(tenant: &Tenant) -> Option<Timestamp> {
+    match tenant.settings.credential.kind {
+        CredentialKind::Federated => tenant.federated_since,
+        CredentialKind::Secret | CredentialKind::Certificate => facts(tenant).map(|facts| facts.saved_at),
+    }
 }
 
 /// What the registration said of the credential that is in use.
@@ -131,6 +141,7 @@ mod tests {
 
     fn saved(hint: Option<&str>, key_id: Option<&str>, certificate: Option<(&str, &str)>) -> CredentialFacts {
         CredentialFacts {
+            kind: if certificate.is_some() { CredentialKind::Certificate } else { CredentialKind::Secret },
             saved_at: at("2026-01-01"),
             expires_on: "2028-01-01".parse().unwrap(),
             source: ExpirySource::Assumed,
@@ -202,6 +213,8 @@ mod tests {
         check_day("a certificate",                 "certificate", Some(own()),      "2026-01-01", None,               "UTC",           "2027-05-01 Certificate");
         check_day("a certificate's own day, there", "certificate", Some(own()),     "2026-01-01", None,               "Pacific/Auckland", "2027-05-02 Certificate");
         check_day("a certificate, as Entra has it", "certificate", Some(own()),     "2026-01-01", Some("2027-04-01"), "UTC",           "2027-04-01 Entra");
+        check_day("a secret under another kind",   "certificate", Some(stated()),   "2026-01-01", Some("2027-02-03"), "UTC",           "");
+        check_day("a certificate under another",   "secret",      Some(own()),      "2026-01-01", Some("2027-02-03"), "UTC",           "");
         check_day("federated",                     "federated",   Some(stated()),   "2026-01-01", Some("2027-02-03"), "UTC",           "");
     }
 
@@ -223,6 +236,7 @@ mod tests {
             status: Status::default(),
             created_at: at("2026-01-01"),
             credential,
+            federated_since: None,
             no_contact_since: None,
             contact_saved_at: None,
             contact_bounced: None,

@@ -33,6 +33,7 @@ pub mod purge;
 mod reach;
 pub mod records;
 mod registration;
+mod renewal;
 pub mod report;
 pub mod rotate;
 pub mod run;

@@ -5,6 +5,7 @@
 
 mod registration;
 mod rotation;
+mod secrets;
 
 use std::{
     collections::BTreeMap,
@@ -21,6 +22,7 @@ use serde_json::{Map, Value};
 
 pub use registration::{Certificate, NewSecret, NotAdded, Registered, Registration};
 pub use rotation::{Rotated, Version, Versions};
+pub use secrets::{Moved, Place, Secrets};
 
 /// The world failed: storage, queue, mail or secrets, not Microsoft and not the caller.
 #[derive(Debug, thiserror::Error)]
@@ -334,48 +336,6 @@ pub trait Graph {
 pub trait Identity {
     /// An identity token (JWT, RS256) for `audience`; may come from a cache while most of its life is left.
     async fn token(&self, audience: &str) -> Result<SecretString, Fault>;
-}
-
-/// Where a tenant's secret is kept (rule 1.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// A secret of its own in Secrets Manager.
-    SecretsManager,
-    /// In the control table, sealed with a KMS key and the tenant as its context.
-    Kms,
-}
-
-/// What became of a secret that was to be moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moved {
-    /// It is in the other place now.
-    Moved,
-    /// It was there already.
-    AlreadyThere,
-    /// There is none.
-    NoSecret,
-}
-
-/// The credentials of tenants.
-pub trait Secrets {
-    /// The credential, where one was saved; may come from a short cache.
-    async fn secret(&self, tenant: &TenantId) -> Result<Option<SecretString>, Fault>;
-    /// The credential past any cache.
-    async fn secret_afresh(&self, tenant: &TenantId) -> Result<Option<SecretString>, Fault>;
-    /// Save it in the place of the one before.
-    async fn put_secret(&self, tenant: &TenantId, secret: &SecretString) -> Result<(), Fault>;
-    /// Remove it for good; removing nothing is fine.
-    async fn delete_secret(&self, tenant: &TenantId) -> Result<(), Fault>;
-    /// Keep it in `place` from now on, as it is; at no moment is it in neither.
-    async fn move_secret(&self, tenant: &TenantId, place: Place) -> Result<Moved, Fault>;
-    /// Have it renewed by itself from now on (rule 7.3), without renewing it now; where it was kept elsewhere it moves to
-    /// Secrets Manager. Whether there is one.
-    async fn start_rotation(&self, tenant: &TenantId) -> Result<bool, Fault>;
-    /// Have one that is renewed by itself renewed now, in the background.
-    async fn renew_now(&self, tenant: &TenantId) -> Result<(), Fault>;
-    /// Renew it no longer by itself; stopping what was not started is fine.
-    async fn stop_rotation(&self, tenant: &TenantId) -> Result<(), Fault>;
 }
 
 /// Which queue.

@@ -20,7 +20,7 @@ pub use self::{
     mirror::{Claim, Claimants, Cursor, Link, MirrorRow, Mirrored, MirroredGroup, MirroredUser, said},
     plan::{Bereft, ChunkProgress, Entry, Exception},
     run::{Action, Billable, HeldBack, Phase, Run, RunCounts, RunState, Tally, Warning},
-    tenant::{Audit, Exemption, Schedule, Status, Tenant, Unreachable, Unwanted, everybody_attribute},
+    tenant::{Audit, Exemption, Schedule, Status, Tenant, Unreachable, everybody_attribute},
     totals::Counts,
     work::{Standing, Undone, Waiting, Work},
 };

@@ -12,15 +12,14 @@ use std::time::Duration;
 
 use directory::{Code, Failure};
 use secrecy::SecretString;
-use serde_json::{Value, json};
 
 use crate::{
     credential,
-    lease::set,
     operator::{self, Asked, Refused},
-    ports::{Clock, Connection, Graph, Item, Registration, Rotated, Store, Version, Versions},
+    ports::{Clock, Connection, Fault, Graph, Registration, Rotated, Store, Version, Versions},
     reach,
-    records::{NotRenewed, Schedule, Tenant},
+    records::{Schedule, Tenant},
+    renewal,
 };
 
 /// So much of an invocation is left when nothing more is begun.
@@ -29,8 +28,10 @@ const MARGIN: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// So long a new secret is waited for before it is tried once more: Entra does not know it everywhere at once.
 const PAUSE: Duration = Duration::from_secs(5);
-/// So often it is tried in one invocation.
+/// So often it may be refused in one invocation.
 const MOST_TRIES: usize = 24;
+/// So often in a row it is to be accepted: the part of Entra that answers next may be one that does not know it yet.
+const ACCEPTED: usize = 2;
 /// Who changes what a rotation changes, for the audit.
 const BY: &str = "rotate";
 
@@ -77,7 +78,7 @@ pub struct Rotator<'a, G, S, V, C, P> {
 
 impl<G: Graph, S: Store, V: Versions, C: Clock, P: AsyncFn(Duration)> Rotator<'_, G, S, V, C, P> {
     /// Carry out a step. Asking again changes nothing more. Why it was not done is kept for the daily report, until a
-    /// rotation is done.
+    /// rotation is done; what was no step of a rotation is nothing to report.
     ///
     /// # Errors
     /// The step was not done, and the secret in use works as before.
@@ -85,7 +86,8 @@ impl<G: Graph, S: Store, V: Versions, C: Clock, P: AsyncFn(Duration)> Rotator<'_
         let Some(of) = self.versions.rotated(&request.secret_id).await? else {
             return Err(Failure::not_found("the secret is not there, or is not one of this stack's tenants").into());
         };
-        let done = self.step(&of, request).await;
+        let stage = stage(&of, &request.token)?;
+        let done = self.step(&of, request, stage).await;
         let error = match &done {
             Ok(()) => return done,
             Err(Refused::Failure(failure)) => (**failure).clone(),
@@ -93,15 +95,11 @@ impl<G: Graph, S: Store, V: Versions, C: Clock, P: AsyncFn(Duration)> Rotator<'_
             Err(Refused::Fault(fault)) if fault.passes => return done,
             Err(Refused::Fault(_)) => Failure::unexpected(self.nonce),
         };
-        let kept = NotRenewed { at: self.clock.now(), error };
-        if let Err(why) = self.note(&of, Item::from_iter([("rotation".to_owned(), json!(kept))])).await {
-            tracing::warn!(tenant = %of.tenant, "why the secret was not renewed could not be written down: {why}");
-        }
+        renewal::note(self.store, &self.asked(&of), error).await;
         done
     }
 
-    async fn step(&self, of: &Rotated, request: &Request) -> Result<(), Refused> {
-        let stage = stage(of, &request.token)?;
+    async fn step(&self, of: &Rotated, request: &Request, stage: Stage) -> Result<(), Refused> {
         match (request.step, stage) {
             // It was made, and is in use already.
             (Step::Create | Step::Set, Stage::Current) => Ok(()),
@@ -112,29 +110,45 @@ impl<G: Graph, S: Store, V: Versions, C: Clock, P: AsyncFn(Duration)> Rotator<'_
         }
     }
 
-    /// Try the new secret until it works or time is up. Secrets Manager also asks for this step alone, to see whether
+    /// Try the new secret until it works everywhere, as far as that can be told, or time is up. Secrets Manager also asks for this step alone, to see whether
     /// rotations are possible: then there is no new secret, and the present one is tried. That is when rotation is switched
     /// on, a moment before the setting is saved, so that the setting does not matter here.
     async fn test(&self, of: &Rotated, token: &str) -> Result<(), Refused> {
         let (tenant, _) = operator::tenant(self.store, &of.tenant).await?;
-        let version = match self.versions.version(of, token).await? {
-            Some(made) => made,
-            None => self.current(of).await?,
+        let (version, wanted) = match self.versions.version(of, token).await? {
+            Some(made) => (made, ACCEPTED),
+            None => (self.current(of).await?, 1),
         };
         let who = reach(of, &tenant, version.ad_key)?;
-        let mut tries = 1;
+        let (mut accepted, mut refused) = (0, 0);
         loop {
-            let failure = match self.graph.try_out(&who, self.budget()).await {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
-            let soon = failure.code == Code::CredentialSecretInvalid && tries < MOST_TRIES;
-            if !soon || self.budget() <= PAUSE {
-                return Err(failure.into());
+            let outcome = self.graph.try_out(&who, self.budget()).await;
+            let is_late = self.budget() <= PAUSE;
+            match outcome {
+                Ok(()) if accepted + 1 == wanted => return Ok(()),
+                Ok(()) if is_late => return Err(Fault::passing("no time is left to try the new secret again").into()),
+                Ok(()) => accepted += 1,
+                Err(failure) => {
+                    (accepted, refused) = (0, refused + 1);
+                    if failure.code != Code::CredentialSecretInvalid || refused == MOST_TRIES || is_late {
+                        return Err(failure.into());
+                    }
+                    self.graph.forget(&who);
+                }
             }
-            self.graph.forget(&who);
             (self.pause)(PAUSE).await;
-            tries += 1;
+        }
+    }
+
+    /// Remove a secret from the application. Where that fails the secret in use is as good as before: the next rotation
+    /// tries it again.
+    async fn remove(&self, who: &Connection, key_id: &str) {
+        match self.graph.remove_secret(who, key_id, self.budget()).await {
+            Ok(()) => tracing::info!(tenant = %who.tenant, key_id, "a secret that nobody uses was removed"),
+            Err(failure) => {
+                let code = failure.code.name();
+                tracing::warn!(tenant = %who.tenant, key_id, code, "a secret that nobody uses is left: {failure}");
+            }
         }
     }
 
@@ -185,12 +199,6 @@ impl<G: Graph, S: Store, V: Versions, C: Clock, P: AsyncFn(Duration)> Rotator<'_
         })
     }
 
-    /// Write something down on the schedule of a tenant that is there.
-    async fn note(&self, of: &Rotated, attributes: Item) -> Result<(), Refused> {
-        let writes = vec![self.asked(of).tenant_is_there(), set(crate::keys::sync(&of.tenant), attributes)];
-        if operator::committed(self.store, writes).await? { Ok(()) } else { Err(operator::raced()) }
-    }
-
     fn asked(&self, of: &Rotated) -> Asked {
         let (tenant, nonce) = (of.tenant.clone(), self.nonce.to_owned());
         Asked { tenant, by: BY.to_owned(), now: self.clock.now(), nonce }
@@ -226,9 +234,4 @@ fn stage(of: &Rotated, token: &str) -> Result<Stage, Failure> {
 /// How to reach the directory with a secret.
 fn reach(of: &Rotated, tenant: &Tenant, secret: SecretString) -> Result<Connection, Refused> {
     Ok(reach::with(&of.tenant, &tenant.settings, Some(secret))?)
-}
-
-/// Nothing failed any longer.
-fn renewed() -> (String, Value) {
-    ("rotation".to_owned(), Value::Null)
 }

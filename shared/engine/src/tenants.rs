@@ -1,6 +1,6 @@
 //! Tenants as operators make and change them: settings, domains, schedule and register, in one commit each.
 
-use directory::{Failure, Settings, TenantId};
+use directory::{CredentialKind, Failure, Settings, TenantId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::{
     operator::{self, Asked, Refused, TRIES, committed},
     ports::{Change, Condition, Fault, Graph, Item, Range, Secrets, Store, Table, Write},
     records::{Schedule, Status, Tenant, read, write},
-    schedule,
+    renewal, schedule,
 };
 
 /// The settings of which saving checks the connection (rule 1.5).
@@ -64,11 +64,9 @@ pub async fn put_settings(
         } else {
             None
         };
-        if last {
-            renewing(secrets, asked, patch, &before, &settings).await?;
-        }
+        let renews = if last { renewing(secrets, asked, patch, &before, &settings).await? } else { false };
         let mut writes = domain_writes;
-        let (tenant, sync) = match found {
+        let (tenant, mut sync) = match found {
             None => made(asked, settings, checked.unwrap_or_default().status, &mut writes),
             Some(found) => {
                 let report_due = report_due(store, &asked.tenant).await?;
@@ -79,7 +77,12 @@ pub async fn put_settings(
         };
         part += 1;
         match committed(store, writes).await? {
-            true if last => return Ok(shown(&asked.tenant, &tenant, &sync, asked.now)),
+            true if last => {
+                if renews {
+                    renewal::hurry((store, secrets), asked, &tenant, &mut sync).await;
+                }
+                return Ok(shown(&asked.tenant, &tenant, &sync, asked.now));
+            }
             true => (),
             false => tries += 1,
         }
@@ -88,21 +91,21 @@ pub async fn put_settings(
 }
 
 /// Have the secret renewed by itself or no longer, before that is written down: what was interrupted in between is mended
-/// by saving again. Naming the setting does it whatever was saved before.
+/// by saving again. Naming the setting does it whatever was saved before. Whether it is renewed from now on.
 async fn renewing(
     secrets: &impl Secrets,
     asked: &Asked,
     patch: &Value,
     before: &Settings,
     after: &Settings,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let named = patch.get(ROTATE).is_some();
     match (renews_itself(before), renews_itself(after)) {
-        (from, true) if named || !from => drop(secrets.start_rotation(&asked.tenant).await?),
+        (from, true) if named || !from => return secrets.start_rotation(&asked.tenant).await,
         (from, false) if named || from => secrets.stop_rotation(&asked.tenant).await?,
         _ => (),
     }
-    Ok(())
+    Ok(false)
 }
 
 /// The writes that make a tenant: it is due at once (rule 4.1).
@@ -115,6 +118,7 @@ fn made(asked: &Asked, settings: Settings, status: Status, writes: &mut Vec<Writ
         status,
         created_at: asked.now,
         credential: None,
+        federated_since: None,
         no_contact_since: settings.tech_contact.is_none().then_some(asked.now),
         contact_saved_at: None,
         contact_bounced: None,
@@ -170,6 +174,10 @@ fn changed(
         (tenant.contact_saved_at, tenant.contact_bounced) = (Some(asked.now), None);
     }
     tenant.rev += u64::from(differs || confirms);
+    let kind = tenant.settings.credential.kind;
+    if before.credential.kind != kind {
+        tenant.federated_since = (kind == CredentialKind::Federated).then_some(asked.now);
+    }
     let contact = tenant.settings.tech_contact.is_some();
     tenant.no_contact_since = tenant.no_contact_since.or(Some(asked.now)).filter(|_| !contact);
     let mut on_schedule = Item::new();
@@ -177,7 +185,7 @@ fn changed(
         tenant.status = checked.status.clone();
         on_schedule.extend(checked.on_schedule(&mut sync));
     }
-    if sync.rotation.is_some() && !renews_itself(&tenant.settings) {
+    if sync.rotation.is_some() && !(renews_itself(&before) && renews_itself(&tenant.settings)) {
         // Whoever turns it on again is told of what fails then.
         on_schedule.insert("rotation".to_owned(), Value::Null);
         sync.rotation = None;
@@ -186,6 +194,7 @@ fn changed(
         ("settings".to_owned(), json!(tenant.settings)),
         ("connection".to_owned(), json!(tenant.connection)),
         ("status".to_owned(), json!(tenant.status)),
+        ("federated_since".to_owned(), json!(tenant.federated_since)),
         ("rev".to_owned(), json!(tenant.rev)),
         ("no_contact_since".to_owned(), json!(tenant.no_contact_since)),
         ("contact_saved_at".to_owned(), json!(tenant.contact_saved_at)),

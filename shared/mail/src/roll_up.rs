@@ -104,13 +104,8 @@ fn expiring(expiring: &Expiring) -> Item {
 }
 
 fn unreached(unreached: &Unreached) -> Item {
-    let what = if unreached.complaint {
-        "Its technical contact reported our mails as unwanted on"
-    } else {
-        "Mails to its technical contact have come back since"
-    };
     let detail = format!(
-        "{what} {}: none is sent until a technical contact is saved, and after 7 days its frequency becomes 0.",
+        "Mails to its technical contact have come back since {}: none is sent until a technical contact is saved, and after 7 days its frequency becomes 0.",
         words::day(unreached.since.date())
     );
     line(&unreached.tenant, String::new(), detail)

@@ -7,21 +7,27 @@ use serde_json::{Value, json};
 /// The content of a body; `None` where it has another shape. The parser's error is dropped: it quotes what it read.
 pub(crate) fn read(body: &SecretString) -> Option<Version> {
     let Value::Object(mut fields) = serde_json::from_str(body.expose_secret()).ok()? else { return None };
+    let retires = fields.remove("retires").and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default();
     let mut text = |name| match fields.remove(name) {
         Some(Value::String(text)) => Some(text),
         _ => None,
     };
-    Some(Version { ad_key: text("ad_key")?.into(), key_id: text("key_id"), retires: text("retires") })
+    let ends = text("ends").and_then(|ends| ends.parse().ok());
+    Some(Version { ad_key: text("ad_key")?.into(), key_id: text("key_id"), ends, retires })
 }
 
 /// The body of a content.
 pub(crate) fn write(content: &Version) -> SecretString {
-    let Version { ad_key, key_id, retires } = content;
+    let Version { ad_key, key_id, ends, retires } = content;
     let mut body = json!({"ad_key": ad_key.expose_secret()});
-    for (name, value) in [("key_id", key_id), ("retires", retires)] {
-        if let Some(value) = value {
-            body[name] = json!(value);
-        }
+    if let Some(key_id) = key_id {
+        body["key_id"] = json!(key_id);
+    }
+    if let Some(ends) = ends {
+        body["ends"] = json!(ends);
+    }
+    if !retires.is_empty() {
+        body["retires"] = json!(retires);
     }
     let text = Zeroizing::new(body.to_string());
     if let Value::String(copy) = body["ad_key"].take() {
@@ -45,12 +51,16 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for (body, key_id, retires) in [
-            (r#"{"ad_key":"s3cret"}"#, None, None),
-            (r#"{"ad_key":"s3cret","key_id":"k2","retires":"k1"}"#, Some("k2"), Some("k1")),
-        ] {
+        let full = r#"{"ad_key":"s3cret","ends":"2027-05-21T10:00:00Z","key_id":"k2","retires":["k0","k1"]}"#;
+        for (body, key_id, ends, retires) in
+            [(r#"{"ad_key":"s3cret"}"#, None, None, vec![]), (full, Some("k2"), Some(1_810_893_600), vec!["k0", "k1"])]
+        {
             let content = read(&body.to_owned().into()).unwrap();
-            assert_eq!((content.key_id.as_deref(), content.retires.as_deref()), (key_id, retires));
+            assert_eq!(
+                (content.key_id.as_deref(), content.retires.iter().map(String::as_str).collect()),
+                (key_id, retires)
+            );
+            assert_eq!(content.ends.map(jiff::Timestamp::as_second), ends);
             assert_eq!(write(&content).expose_secret(), body);
         }
     }

@@ -139,7 +139,7 @@ impl Secrets for SecretStore {
 
     async fn put_secret(&self, tenant: &TenantId, secret: &SecretString) -> Result<(), Fault> {
         self.kept().forget(tenant);
-        let body = body::write(&Version { ad_key: secret.clone(), key_id: None, retires: None });
+        let body = body::write(&Version { ad_key: secret.clone(), key_id: None, ends: None, retires: Vec::new() });
         let mut places = self.places_of(tenant).await?;
         for _ in 0..=RETRIES {
             for place in &places {

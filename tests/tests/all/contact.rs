@@ -6,7 +6,7 @@ use directory::Address;
 use engine::{
     keys,
     operator::Asked,
-    records::{Action, Unwanted, write},
+    records::{Action, write},
     report::{Request, Returned},
     tenants,
 };
@@ -64,9 +64,9 @@ fn reported() -> World {
 }
 
 /// What SES tells of a mail that was sent now.
-fn mail(world: &World, to: &str, why: Unwanted) -> Returned {
+fn mail(world: &World, to: &str) -> Returned {
     let recipients = vec![Address::parse(to).unwrap()];
-    Returned { tenant: world.tenant.clone(), recipients, sent_at: world.now(), why }
+    Returned { tenant: world.tenant.clone(), recipients, sent_at: world.now() }
 }
 
 /// Whether it was noted that a mail came back.
@@ -99,57 +99,54 @@ fn roll_up(world: &World) -> String {
 
 #[test]
 fn r4_2_a_contact_from_whom_reports_come_back_is_as_good_as_none() {
-    for why in [Unwanted::Bounce, Unwanted::Complaint] {
-        let world = reported();
-        assert_eq!(world.sync()["warnings"], json!([]));
-        let mail = mail(&world, "IT@Contoso.com", why);
-        assert!(comes_back(&world, &mail));
-        let noted = world.store.snapshot();
-        assert!(!comes_back(&world, &mail), "a doubled event");
-        assert_eq!(world.store.snapshot(), noted, "writes nothing");
-        assert_eq!(audited(&world, "contact_bounced", "it@contoso.com"), 1);
+    let world = reported();
+    assert_eq!(world.sync()["warnings"], json!([]));
+    let mail = mail(&world, "IT@Contoso.com");
+    assert!(comes_back(&world, &mail));
+    let noted = world.store.snapshot();
+    assert!(!comes_back(&world, &mail), "a doubled event");
+    assert_eq!(world.store.snapshot(), noted, "writes nothing");
+    assert_eq!(audited(&world, "contact_bounced", "it@contoso.com"), 1);
 
-        for _ in 0..2 {
-            let warning = world.sync()["warnings"][0].clone();
-            assert_eq!(warning["code"], "no_tech_contact");
-            let message = warning["message"].as_str().unwrap();
-            assert!(message.starts_with("mails to the tech contact at contoso.com come back"), "{message}");
-            assert!(!message.contains("it@"), "{message}");
-        }
-        world.wait(DAY);
-        for _ in 0..2 {
-            let answer = ask(&world, &of_day(&world, "2026-11-23"));
-            assert_eq!(answer, json!({"sent": false, "reason": "no_tech_contact"}));
-        }
-        assert_eq!(mailed(&world), [""; 0]);
-        let told = roll_up(&world);
-        assert!(told.contains("1 unreachable") && told.contains("REPORTS THAT COME BACK\n\n"), "{told}");
-        let reason = if why == Unwanted::Bounce { "have come back since 23" } else { "as unwanted on 23" };
-        assert!(told.contains(reason), "{told}");
-
-        world.wait(5 * DAY);
-        world.sync();
-        assert_eq!(world.tenant().settings.sync_frequency.0, 24, "not before the week is over");
-        world.wait(2 * DAY);
-        let last = world.sync();
-        let message = last["warnings"][0]["message"].as_str().unwrap();
-        assert!(message.contains("have come back for 7 days"), "{message}");
-        assert_eq!((world.tenant().settings.sync_frequency.0, world.schedule().due_at), (0, None));
-        world.wait(DAY);
-        let told = roll_up(&world);
-        assert!(told.contains("1 switched off") && !told.contains("unreachable"), "{told}");
-
-        save(&world, &json!({"tech_contact": "desk@contoso.com", "sync_frequency": 24}));
-        assert_eq!(world.sync()["warnings"], json!([]));
-        assert!(!comes_back(&world, &mail), "of the contact before");
-        assert!(!roll_up(&world).contains("unreachable"));
+    for _ in 0..2 {
+        let warning = world.sync()["warnings"][0].clone();
+        assert_eq!(warning["code"], "no_tech_contact");
+        let message = warning["message"].as_str().unwrap();
+        assert!(message.starts_with("mails to the tech contact at contoso.com come back"), "{message}");
+        assert!(!message.contains("it@"), "{message}");
     }
+    world.wait(DAY);
+    for _ in 0..2 {
+        let answer = ask(&world, &of_day(&world, "2026-11-23"));
+        assert_eq!(answer, json!({"sent": false, "reason": "no_tech_contact"}));
+    }
+    assert_eq!(mailed(&world), [""; 0]);
+    let told = roll_up(&world);
+    assert!(told.contains("1 unreachable") && told.contains("REPORTS THAT COME BACK\n\n"), "{told}");
+    assert!(told.contains("have come back since 23"), "{told}");
+
+    world.wait(5 * DAY);
+    world.sync();
+    assert_eq!(world.tenant().settings.sync_frequency.0, 24, "not before the week is over");
+    world.wait(2 * DAY);
+    let last = world.sync();
+    let message = last["warnings"][0]["message"].as_str().unwrap();
+    assert!(message.contains("have come back for 7 days"), "{message}");
+    assert_eq!((world.tenant().settings.sync_frequency.0, world.schedule().due_at), (0, None));
+    world.wait(DAY);
+    let told = roll_up(&world);
+    assert!(told.contains("1 switched off") && !told.contains("unreachable"), "{told}");
+
+    save(&world, &json!({"tech_contact": "desk@contoso.com", "sync_frequency": 24}));
+    assert_eq!(world.sync()["warnings"], json!([]));
+    assert!(!comes_back(&world, &mail), "of the contact before");
+    assert!(!roll_up(&world).contains("unreachable"));
 }
 
 #[test]
 fn r4_2_a_contact_that_is_saved_again_gets_its_reports_again() {
     let world = reported();
-    let late = mail(&world, "it@contoso.com", Unwanted::Bounce);
+    let late = mail(&world, "it@contoso.com");
     assert!(comes_back(&world, &late));
     world.wait(60);
     save(&world, &json!({"seats": 7}));
@@ -161,7 +158,7 @@ fn r4_2_a_contact_that_is_saved_again_gets_its_reports_again() {
     assert!(!comes_back(&world, &late), "a late copy of what came back before");
     world.wait(DAY);
     assert_eq!(ask(&world, &of_day(&world, "2026-11-23"))["sent"], true);
-    assert!(comes_back(&world, &mail(&world, "it@contoso.com", Unwanted::Bounce)), "it still cannot be reached");
+    assert!(comes_back(&world, &mail(&world, "it@contoso.com")), "it still cannot be reached");
     assert_eq!(world.sync()["warnings"][0]["code"], "no_tech_contact");
 }
 
@@ -170,10 +167,10 @@ fn r4_2_what_says_nothing_of_the_present_contact_changes_nothing() {
     let world = reported();
     save(&world, &json!({"tech_contact": "desk@contoso.com"}));
     let before = world.store.snapshot();
-    let ours = mail(&world, "desk@contoso.com", Unwanted::Bounce);
+    let ours = mail(&world, "desk@contoso.com");
     let earlier = world.now().checked_sub(SignedDuration::from_secs(1)).unwrap();
     for other in [
-        mail(&world, "it@contoso.com", Unwanted::Bounce),
+        mail(&world, "it@contoso.com"),
         Returned { recipients: Vec::new(), ..ours.clone() },
         Returned { tenant: "fabrikam".parse().unwrap(), ..ours.clone() },
         Returned { sent_at: earlier, ..ours.clone() },
@@ -196,7 +193,7 @@ fn r4_2_whatever_call_fails_it_is_noted_once() {
         for side in [Side::Before, Side::After] {
             for deed in [Deed::Halt, Deed::Fault { passes: true }, Deed::Fault { passes: false }] {
                 let world = reported();
-                let mail = mail(&world, "it@contoso.com", Unwanted::Bounce);
+                let mail = mail(&world, "it@contoso.com");
                 world.turnstile.set(Some(Switch { at: number, side, deed }));
                 let stopped = drive(invocation(&world, async |reporter| reporter.returned(&mail).await));
                 assert!(!matches!(stopped, Some(Ok(_))), "call {number}, {side:?}, {deed:?}");
@@ -213,7 +210,7 @@ fn r4_2_whatever_call_fails_it_is_noted_once() {
 #[test]
 fn r4_2_a_contact_that_is_saved_at_that_moment_stands() {
     let world = reported();
-    let mail = mail(&world, "it@contoso.com", Unwanted::Bounce);
+    let mail = mail(&world, "it@contoso.com");
     world.wait(60);
     world.turnstile.set(Some(Switch { at: 2, side: Side::Before, deed: Deed::Halt }));
     let mut work = pin!(invocation(&world, async |reporter| reporter.returned(&mail).await));

@@ -4,7 +4,10 @@ use jiff::{SignedDuration, ToSpan as _};
 use serde_json::json;
 use tests::{application::May, tables::Tally, world::World};
 
-use super::report::{ask, of_day, today, told};
+use super::{
+    contact::save,
+    report::{ask, of_day, today, told},
+};
 
 /// A tenant whose secret ends in so many days, and of whom nobody stated that.
 fn secret(days: i64, may: May) -> World {
@@ -180,9 +183,9 @@ fn r6_4_a_secret_that_renews_itself_is_warned_of_only_where_that_fails() {
     // A policy of sixty days: it is always about to end.
     let world = World::rotating();
     world.entra.application(|application| application.most_days = Some(60));
-    for month in 0..6 {
-        world.rotate(&format!("rotation-{month}")).unwrap();
-        for _ in 0..28 {
+    for number in 0..6 {
+        world.rotate(&format!("rotation-{number}")).unwrap();
+        for _ in 0..14 {
             world.sync();
             assert_eq!(warnings(&world), [""; 0]);
             world.wait(86_400);
@@ -200,8 +203,8 @@ fn r6_4_a_secret_that_renews_itself_is_warned_of_only_where_that_fails() {
     assert_eq!(
         told(&world, &request),
         [
-            "[Azure AD Summary] contoso.com – ATTENTION – secret expires in 31 days, secret not renewed",
-            "[Azure AD Credential] contoso.com – secret expires in 31 days",
+            "[Azure AD Summary] contoso.com – ATTENTION – secret expires in 45 days, secret not renewed",
+            "[Azure AD Credential] contoso.com – secret expires in 45 days",
         ]
     );
     world.entra.application(|application| application.may = May::Own);
@@ -215,4 +218,20 @@ fn r6_4_a_secret_that_renews_itself_is_warned_of_only_where_that_fails() {
             "[Azure AD Credential] contoso.com – resolved: secret renewed",
         ]
     );
+}
+
+#[test]
+fn r6_4_a_federated_credential_in_the_place_of_a_secret_ends_its_warnings() {
+    let world = secret(14, May::Read);
+    world.sync();
+    assert_eq!(warnings(&world), [words(14)]);
+    world.wait(60);
+    save(&world, &json!({"credential": {"kind": "federated"}}));
+    let mut told = Vec::new();
+    for _ in 0..20 {
+        world.wait(86_400);
+        world.sync();
+        told.extend(warnings(&world));
+    }
+    assert_eq!(told, ["resolved: federated credential renewed"]);
 }

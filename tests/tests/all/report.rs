@@ -93,6 +93,7 @@ pub(crate) fn at(world: &World, time: &str) {
 /// A secret whose end somebody stated.
 fn stated(saved_at: Timestamp, expires_on: Date) -> CredentialFacts {
     CredentialFacts {
+        kind: directory::CredentialKind::Secret,
         saved_at,
         expires_on,
         source: ExpirySource::Stated,
@@ -523,6 +524,9 @@ fn r6_4_the_warning_says_how_the_secret_begins() {
     let text = preview["warning"]["text"].as_str().unwrap();
     assert!(text.contains("Begins with: abc"), "{text}");
     world.set(json!({"credential": {"kind": "certificate"}}));
+    let mut tenant = world.tenant();
+    tenant.credential.as_mut().unwrap().kind = directory::CredentialKind::Certificate;
+    world.store.poke(keys::meta(&world.tenant), write(&tenant));
     let preview = ask(&world, &Request { preview: true, ..of_day(&world, "2026-11-22") });
     let text = preview["warning"]["text"].as_str().unwrap();
     assert!(!text.contains("Begins with"), "{text}");

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use directory::Code;
-use engine::{operator::Asked, records::ExpirySource, rotate::Step, tenants};
+use engine::{operator::Asked, ports::Secrets as _, records::ExpirySource, rotate::Step, tenants};
 use lambda_runtime::{Context, LambdaEvent};
 use platform::Environment;
 use serde_json::{Value, json};
@@ -23,12 +23,12 @@ fn removed(world: &World) -> Vec<String> {
     world.entra.application(|application| application.removed.clone())
 }
 
-/// A tenant that has been through so many rotations, a month apart.
+/// A tenant that has been through so many rotations, two weeks apart.
 fn after(rotations: u32) -> World {
     let world = World::rotating();
     for number in 1..=rotations {
         world.rotate(&format!("rotation-{number}")).unwrap();
-        world.wait(28 * 86_400);
+        world.wait(14 * 86_400);
     }
     world
 }
@@ -218,7 +218,7 @@ fn r7_3_a_new_secret_is_waited_for_until_entra_knows_it() {
     world.entra.application(|application| application.unknown_for = 5);
     let before = world.now();
     world.rotate("first").unwrap();
-    assert_eq!(world.now().duration_since(before).as_secs(), 5 * 5 + 4);
+    assert_eq!(world.now().duration_since(before).as_secs(), (5 + 1) * 5 + 4);
 }
 
 #[test]
@@ -236,15 +236,19 @@ fn r7_3_what_is_no_rotation_is_refused() {
         assert_eq!(refused, "version a test of the secret holds nothing yet", "{step:?}");
     }
     world.vault.begin(&world.tenant, "first");
+    let noted = world.schedule().rotation.unwrap().error.message;
+    assert!(noted.contains("holds nothing yet"), "{noted}");
+    world.rotate("first").unwrap();
     world.vault.stage("another");
     let name = world.vault.name(&world.tenant);
     world.vault.stage("test");
     let refused = world.step_of(Step::Create, &name, "first").unwrap().unwrap_err();
     assert_eq!(refused.to_string(), "the secret is not there, or is not one of this stack's tenants");
-    assert!(
-        world.schedule().rotation.unwrap().error.message.contains("holds nothing yet"),
-        "that one is kept of nobody"
-    );
+    world.step(Step::Create, "never staged").unwrap().unwrap_err();
+    drive(world.vault.stop_rotation(&world.tenant)).unwrap().unwrap();
+    let refused = world.step(Step::Create, "never staged").unwrap().unwrap_err().to_string();
+    assert_eq!(refused, "the rotation of tenant contoso's secret is not switched on");
+    assert!(world.schedule().rotation.is_none(), "none of these is a renewal that failed");
 }
 
 #[test]
@@ -280,15 +284,15 @@ fn r7_3_two_stacks_on_one_application_leave_each_other_alone() {
         let application = from.entra.application(|application| application.clone());
         to.entra.application(|own| *own = application);
     };
-    for month in 1..=6 {
-        ours.rotate(&format!("ours-{month}")).unwrap();
+    for number in 1..=6 {
+        ours.rotate(&format!("ours-{number}")).unwrap();
         share(&ours, &theirs);
-        assert!(theirs.working().is_some(), "month {month}");
-        theirs.rotate(&format!("theirs-{month}")).unwrap();
+        assert!(theirs.working().is_some(), "month {number}");
+        theirs.rotate(&format!("theirs-{number}")).unwrap();
         share(&theirs, &ours);
-        assert!(ours.working().is_some(), "month {month}");
+        assert!(ours.working().is_some(), "month {number}");
         for world in [&ours, &theirs] {
-            world.wait(28 * 86_400);
+            world.wait(14 * 86_400);
         }
     }
     assert_eq!(listed(&ours).len(), 4, "{:?}", listed(&ours));
@@ -356,4 +360,94 @@ fn r7_3_a_renewed_secret_is_not_refused_any_longer() {
     world.rotate("first").unwrap();
     let schedule = world.schedule();
     assert!(schedule.refused_since.is_none() && schedule.last_error.is_none());
+}
+
+#[test]
+fn r7_3_what_cannot_be_removed_fails_no_rotation_and_is_removed_later() {
+    let world = after(1);
+    let keeps = |all: bool| world.entra.application(|application| application.keeps_all = all);
+    keeps(true);
+    for token in ["second", "third"] {
+        world.rotate(token).unwrap();
+        assert!(world.schedule().rotation.is_none());
+        world.wait(14 * 86_400);
+    }
+    assert_eq!(listed(&world), ["key-1", "key-2", "key-3", "key-4"]);
+    world.save_by_hand("per-son", 365);
+    keeps(false);
+    world.rotate("fourth").unwrap();
+    assert_eq!(listed(&world), ["key-5", "key-6"], "that which a person made first, and those of the rotations");
+}
+
+#[test]
+fn r7_3_a_version_that_can_no_longer_work_is_given_up() {
+    for ended in [false, true] {
+        let world = after(1);
+        world.vault.begin(&world.tenant, "token");
+        world.step(Step::Create, "token").unwrap().unwrap();
+        assert_eq!(listed(&world).len(), 3);
+        world.entra.application(|application| {
+            if !ended {
+                application.secrets.retain(|one| !one.name.ends_with("token"));
+            }
+        });
+        if ended {
+            world.save_by_hand("per-son", 1_000);
+            world.wait(200 * 86_400);
+        }
+        let said = world.step(Step::Create, "token").unwrap().unwrap_err().to_string();
+        assert!(said.contains("its secret has ended, or somebody has removed it"), "{said}");
+        assert!(world.schedule().rotation.unwrap().error.help.contains("begins anew with the next attempt"));
+        world.rotate("next").unwrap();
+        assert_eq!(world.working().unwrap().name, "entra-sync/test/contoso next");
+        assert!(world.schedule().rotation.is_none());
+    }
+}
+
+#[test]
+fn r6_5_a_new_secret_says_itself_when_it_ends() {
+    let world = World::rotating();
+    world.vault.begin(&world.tenant, "first");
+    for step in STEPS {
+        if step == Step::Finish {
+            world.entra.application(|application| application.may = May::Nothing);
+        }
+        world.step(step, "first").unwrap().unwrap();
+    }
+    let facts = world.tenant().credential.unwrap();
+    assert_eq!((facts.source, facts.expires_on.to_string().as_str()), (ExpirySource::Entra, "2027-05-21"));
+    assert!(world.schedule().seen.is_none_or(|seen| seen.told.is_none()));
+}
+
+#[test]
+fn r7_3_a_stalled_last_step_leaves_what_is_known_of_a_secret_that_a_person_saved_meanwhile() {
+    for side in [Side::Before, Side::After] {
+        for at in 1.. {
+            // It was killed once the new secret was in use, before that was written down.
+            let world = World::rotating();
+            world.vault.begin(&world.tenant, "first");
+            for step in [Step::Create, Step::Set, Step::Test] {
+                world.step(step, "first").unwrap().unwrap();
+            }
+            world.turnstile.set(Some(Switch { at: 5, side: Side::Before, deed: Deed::Halt }));
+            assert!(world.step(Step::Finish, "first").is_none());
+            assert_eq!(world.working().unwrap().name, "entra-sync/test/contoso first");
+            world.turnstile.set(Some(Switch { at, side, deed: Deed::Halt }));
+            let name = world.vault.name(&world.tenant);
+            let mut stalled = pin!(world.stepping(Step::Finish, &name, "first"));
+            if poll(stalled.as_mut()).is_some() {
+                assert!(at > 5, "{at} calls are too few");
+                break;
+            }
+            world.save_by_hand("per-son", 365);
+            world.turnstile.resume();
+            poll(stalled.as_mut()).unwrap().unwrap();
+            let hint = world.tenant().credential.unwrap().hint.unwrap();
+            let current = world.vault.current(&world.tenant).unwrap();
+            assert!(current.starts_with(&hint), "{current} is in use, {hint} is known: call {at}, {side:?}");
+            // What begins only then finds one that is being made, and puts it to use.
+            let before = (at, side) == (1, Side::Before);
+            assert_eq!(current == "per-son", !before, "call {at}, {side:?}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! Eight hundred days of four tenants, a run and a report a day: one whose secret renews itself, one whose secret is
-//! renewed by hand and too late, one without a secret, and one with a certificate.
+//! Eight hundred days of five tenants, a run and a report a day: two whose secrets renew themselves, under a policy and
+//! without one, one whose secret is renewed by hand and too late, one without a secret, and one with a certificate.
 
 use std::collections::BTreeMap;
 
@@ -99,16 +99,27 @@ fn ladder(end: u32, until: u32, what: &str) -> BTreeMap<u32, String> {
 }
 
 #[test]
-fn r7_3_in_two_years_of_monthly_rotations_no_day_is_without_a_working_secret() {
+fn r7_3_in_two_years_of_rotations_no_day_is_without_a_working_secret() {
+    check_rotations(None);
+}
+
+#[test]
+fn r6_4_where_a_policy_allows_thirty_days_nobody_is_warned_while_renewing_succeeds() {
+    check_rotations(Some(30));
+}
+
+/// A rotation every two weeks, under a policy on how long a secret may last.
+fn check_rotations(most_days: Option<i64>) {
     let world = World::rotating();
     world.entra.hire("ann");
+    world.entra.application(|application| application.most_days = most_days);
     let mut interrupted = 0;
     let told = live(&world, |day, world| {
-        if day % 28 == 27 {
+        if day % 14 == 13 {
             // Each rotation is killed somewhere, and taken up an hour later: by the same token, or by another.
             let switch = Switch {
-                at: 1 + u64::from(day / 28) % CALLS,
-                side: if day % 56 == 27 { Side::Before } else { Side::After },
+                at: 1 + u64::from(day / 14) % CALLS,
+                side: if day % 28 == 13 { Side::Before } else { Side::After },
                 deed: Deed::Halt,
             };
             world.turnstile.set(Some(switch));
@@ -123,7 +134,7 @@ fn r7_3_in_two_years_of_monthly_rotations_no_day_is_without_a_working_secret() {
         assert!(world.working().is_some(), "day {day}");
         assert!(world.entra.application(|application| application.secrets.len()) <= 2, "day {day}: something is left");
     });
-    assert_eq!(interrupted, 28);
+    assert_eq!(interrupted, 57);
     assert_eq!(told, Told { verdicts: BTreeMap::from([("OK".to_owned(), DAYS)]), ..Told::default() });
 }
 

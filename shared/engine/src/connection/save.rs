@@ -12,8 +12,8 @@ use crate::{
     operator::{self, Asked, Refused, TRIES, committed},
     ports::{Certificate, Change, Condition, Graph, Item, Secrets, Store, Write},
     reach,
-    records::{CredentialFacts, Status, Tenant},
-    registration,
+    records::{CredentialFacts, Schedule, Status, Tenant},
+    registration, renewal,
 };
 
 /// So many characters of a client secret are no secret: Microsoft's portal shows them too.
@@ -24,7 +24,7 @@ const LONGEST_SECRET: usize = 1_000;
 const LONGEST_PEM: usize = 32_000;
 
 /// Save a secret. Where the connection is complete it is tried first, and one that does not work changes nothing
-/// (rule 7.2).
+/// (rule 7.2). It is saved once, whatever comes in between of writing down what is known of it.
 ///
 /// # Errors
 /// What is wrong with the secret, in its shape or in Microsoft's words.
@@ -34,73 +34,122 @@ pub async fn put_secret(
     ad_key: &SecretString,
     expires_on: Option<Date>,
 ) -> Result<Value, Refused> {
-    for part in 0..TRIES {
-        let (tenant, mut sync) = operator::tenant(store, &asked.tenant).await?;
-        let kind = tenant.settings.credential.kind;
-        let secret = shaped(kind, ad_key)?;
-        let certificate = match kind {
-            CredentialKind::Certificate => Some(lasting(graph.certificate(&secret)?, asked.now)?),
-            CredentialKind::Secret | CredentialKind::Federated => None,
-        };
-        let facts = CredentialFacts {
-            hint: (kind == CredentialKind::Secret).then(|| hint(&secret)),
-            ..facts(expires_on, certificate, &tenant.settings, asked.now)
-        };
-        let checked = match reach::with(&asked.tenant, &tenant.settings, Some(secret.clone())) {
-            Ok(who) => {
-                if let Err(failure) = graph.try_out(&who, PATIENCE).await {
-                    graph.forget(&who);
-                    return Err(failure.into());
-                }
-                let seen = registration::look(graph, &who, &facts, None, asked.now, PATIENCE).await;
-                Checked { status: green(asked.now), seen }
-            }
-            // It cannot be tried yet: it is kept for the day on which the connection is complete.
-            Err(missing) => {
-                let status = Status { green: false, error: Some(missing), ..tenant.status.clone() };
-                Checked { status, seen: None }
-            }
-        };
-        let status = checked.status.clone();
-        secrets.put_secret(&asked.tenant, &secret).await?;
-        if renews_itself(&tenant.settings) {
-            // Where the setting came before the secret, there was nothing to renew then.
-            secrets.start_rotation(&asked.tenant).await?;
-        }
-        let attributes = [("credential".to_owned(), json!(facts)), ("status".to_owned(), json!(status))];
-        let before = credential::ends(&tenant, &sync).map(|(day, _)| day);
-        let mut writes = vec![
-            Write {
-                key: keys::meta(&asked.tenant),
-                change: Change::Set { set: Item::from_iter(attributes), add: vec![("rev", 1)] },
-                only_if: vec![Condition::Equals("rev", json!(tenant.rev))],
-            },
-            asked.audit(
-                part,
-                "put_secret",
-                "secret",
-                json!({"expires_on": before}),
-                json!({"expires_on": facts.expires_on}),
-            ),
-        ];
-        writes.extend(on_schedule(&asked.tenant, checked.on_schedule(&mut sync)));
+    let mut found = operator::tenant(store, &asked.tenant).await?;
+    let tried = tried(graph, asked, &found.0, ad_key, expires_on).await?;
+    secrets.put_secret(&asked.tenant, &tried.secret).await?;
+    for _ in 0..TRIES {
+        let (mut saved, writes) = written(asked, &tried, found);
         if committed(store, writes).await? {
-            let works = status.green;
-            let mut answer =
-                shown(&asked.tenant, &Tenant { status, credential: Some(facts), ..tenant }, &sync, asked.now);
-            if works {
+            let (tenant, sync) = &mut saved;
+            let works = tried.is_of(&tenant.settings);
+            if works && renews_itself(&tenant.settings) {
+                renewal::start((store, secrets), asked, tenant, sync).await;
+            }
+            let mut answer = shown(&asked.tenant, tenant, sync, asked.now);
+            if works && tried.checked.status.green {
                 answer["message"] = json!("SUCCESS");
             }
             return Ok(answer);
         }
+        found = match operator::tenant(store, &asked.tenant).await {
+            // It went meanwhile, and perhaps its secret before this one was saved.
+            Err(Refused::Failure(gone)) => {
+                secrets.delete_secret(&asked.tenant).await?;
+                return Err(Refused::Failure(gone));
+            }
+            found => found?,
+        };
     }
-    Err(operator::raced())
+    let message = "the secret is saved, but what is known of it is not: somebody else changes the tenant all the time";
+    Err(Failure::new(Code::Busy, message, "send the request again").into())
+}
+
+/// A secret that works, as far as could be tried.
+struct Tried {
+    secret: SecretString,
+    facts: CredentialFacts,
+    checked: Checked,
+    /// With which settings.
+    settings: Settings,
+}
+
+impl Tried {
+    /// Whether it was tried with the connection of these settings.
+    fn is_of(&self, settings: &Settings) -> bool {
+        reach::is_same(&self.settings, settings)
+    }
+}
+
+/// Try a secret where the connection is complete. Else it is kept for the day on which it is.
+async fn tried(
+    graph: &impl Graph,
+    asked: &Asked,
+    tenant: &Tenant,
+    ad_key: &SecretString,
+    expires_on: Option<Date>,
+) -> Result<Tried, Refused> {
+    let settings = tenant.settings.clone();
+    let kind = settings.credential.kind;
+    let secret = shaped(kind, ad_key)?;
+    let certificate = match kind {
+        CredentialKind::Certificate => Some(lasting(graph.certificate(&secret)?, asked.now)?),
+        CredentialKind::Secret | CredentialKind::Federated => None,
+    };
+    let hint = (kind == CredentialKind::Secret).then(|| hint(&secret));
+    let facts = facts(expires_on, certificate, hint, &settings, asked.now);
+    let checked = match reach::with(&asked.tenant, &settings, Some(secret.clone())) {
+        Ok(who) => {
+            if let Err(failure) = graph.try_out(&who, PATIENCE).await {
+                graph.forget(&who);
+                return Err(failure.into());
+            }
+            let seen = registration::look(graph, &who, &facts, None, asked.now, PATIENCE).await;
+            Checked { status: green(asked.now), seen }
+        }
+        Err(missing) => {
+            let status = Status { green: false, error: Some(missing), ..tenant.status.clone() };
+            Checked { status, seen: None }
+        }
+    };
+    Ok(Tried { secret, facts, checked, settings })
+}
+
+/// The tenant and its schedule with a secret that was saved, and the writes that make them so. Where the connection is
+/// another by now, nothing is said of that.
+fn written(asked: &Asked, tried: &Tried, found: (Tenant, Schedule)) -> ((Tenant, Schedule), Vec<Write>) {
+    let (mut tenant, mut sync) = found;
+    let facts = &tried.facts;
+    let before = credential::ends(&tenant, &sync).map(|(day, _)| day);
+    let mut attributes = Item::from_iter([("credential".to_owned(), json!(facts))]);
+    let mut schedule = Item::new();
+    tenant.credential = Some(facts.clone());
+    if tried.is_of(&tenant.settings) {
+        tenant.status = tried.checked.status.clone();
+        attributes.insert("status".to_owned(), json!(tenant.status));
+        schedule = tried.checked.clone().on_schedule(&mut sync);
+        if sync.rotation.take().is_some() {
+            // Who failed to renew the one before has been helped.
+            schedule.insert("rotation".to_owned(), Value::Null);
+        }
+    }
+    let (from, to) = (json!({"expires_on": before}), json!({"expires_on": facts.expires_on}));
+    let mut writes = vec![
+        Write {
+            key: keys::meta(&asked.tenant),
+            change: Change::Set { set: attributes, add: vec![("rev", 1)] },
+            only_if: vec![Condition::Equals("rev", json!(tenant.rev))],
+        },
+        asked.audit(0, "put_secret", "secret", from, to),
+    ];
+    writes.extend(on_schedule(&asked.tenant, schedule));
+    ((tenant, sync), writes)
 }
 
 /// What is known of a credential that is being saved. A certificate says itself when it ends, whatever somebody states.
 pub(super) fn facts(
     stated: Option<Date>,
     certificate: Option<Certificate>,
+    hint: Option<String>,
     settings: &Settings,
     now: Timestamp,
 ) -> CredentialFacts {
@@ -110,7 +159,8 @@ pub(super) fn facts(
         (None, Some(stated)) => (stated, ExpirySource::Stated),
         (None, None) => (day(now).saturating_add(24.months()), ExpirySource::Assumed),
     };
-    CredentialFacts { saved_at: now, expires_on, source, hint: None, key_id: None, certificate }
+    let kind = settings.credential.kind;
+    CredentialFacts { kind, saved_at: now, expires_on, source, hint, key_id: None, certificate }
 }
 
 /// A certificate that has not ended. Entra would refuse one that has, without saying why as clearly.
@@ -147,6 +197,9 @@ fn shaped(kind: CredentialKind, ad_key: &SecretString) -> Result<SecretString, R
     match kind {
         CredentialKind::Federated => refuse("ad_key: a federated credential has no secret to save", again),
         _ if text.is_empty() => refuse("ad_key: expected the secret, and found nothing", again),
+        CredentialKind::Secret if reach::is_key(ad_key) => {
+            refuse("ad_key: this is the key of a certificate, and not a client secret", again)
+        }
         CredentialKind::Secret if text.len() > LONGEST_SECRET => {
             refuse("ad_key: expected at most 1000 characters", again)
         }
@@ -156,9 +209,7 @@ fn shaped(kind: CredentialKind, ad_key: &SecretString) -> Result<SecretString, R
         CredentialKind::Certificate if text.len() > LONGEST_PEM => {
             refuse("ad_key: expected at most 32000 characters", again)
         }
-        CredentialKind::Certificate
-            if !(text.contains("PRIVATE KEY-----") && text.contains("BEGIN CERTIFICATE-----")) =>
-        {
+        CredentialKind::Certificate if !(reach::is_key(ad_key) && text.contains("BEGIN CERTIFICATE-----")) => {
             refuse("ad_key: expected the PEM of the key and of the certificate, one after the other", again)
         }
         CredentialKind::Secret | CredentialKind::Certificate => Ok(SecretString::from(text)),
@@ -179,6 +230,7 @@ mod tests {
         check("nothing",            secret, " \n",                                         "ad_key: expected the secret, and found nothing");
         check("two lines",          secret, "abc\r\ndef",                                  "ad_key: expected one line without control characters");
         check("huge",               secret, &"x".repeat(1001),                             "ad_key: expected at most 1000 characters");
+        check("a key",              secret, "-----BEGIN PRIVATE KEY----- x",               "ad_key: this is the key of a certificate, and not a client secret");
         check("no PEM",             CredentialKind::Certificate, "abc8Q~x",                "ad_key: expected the PEM of the key and of the certificate, one after the other");
         check("nothing to save",    CredentialKind::Federated, "abc8Q~x",                  "ad_key: a federated credential has no secret to save");
     }

@@ -1,6 +1,7 @@
 //! The versions of a tenant's secret while it is renewed (AWS Secrets Manager: "Rotation by Lambda function").
 
 use directory::TenantId;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::Fault;
@@ -32,8 +33,12 @@ pub struct Version {
     pub ad_key: SecretString,
     /// Its key id in Entra, where a rotation made it.
     pub key_id: Option<String>,
-    /// The key id of the secret that is removed from Entra once this one is in use: the one before last.
-    pub retires: Option<String>,
+    /// Until when Entra accepts it, where a rotation made it.
+    pub ends: Option<Timestamp>,
+    /// The key ids of the secrets that are removed from Entra once this one is in use: the one before last, and those
+    /// before it that could not be removed. Where the one before last was made by hand, and another tenant of the same
+    /// application uses it as well, it is taken away from that tenant too: each needs a secret of its own.
+    pub retires: Vec<String>,
 }
 
 /// Where versions of secrets are kept. Every call may be repeated.

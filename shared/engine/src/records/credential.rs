@@ -1,6 +1,6 @@
 //! What is known of a tenant's credential without the credential itself.
 
-use directory::{Failure, facts::ExpirySource};
+use directory::{CredentialKind, Failure, facts::ExpirySource};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,9 @@ use crate::ports::{Certificate, Registered};
 /// What was known when it was saved, or made by a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CredentialFacts {
+    /// What it is: settings that name another kind do not mean this one.
+    #[serde(default)]
+    pub kind: CredentialKind,
     /// When it was saved.
     pub saved_at: Timestamp,
     /// The day on which it ends, as far as was known then.

@@ -26,6 +26,9 @@ pub struct Tenant {
     /// Of the credential that is in use.
     #[serde(default)]
     pub credential: Option<CredentialFacts>,
+    /// Since when a federated credential has been in the place of another kind.
+    #[serde(default)]
+    pub federated_since: Option<Timestamp>,
     /// Since when there is no tech contact (rule 4.2).
     #[serde(default)]
     pub no_contact_since: Option<Timestamp>,
@@ -53,18 +56,6 @@ pub struct Unreachable {
     pub address: Address,
     /// Since when that is known.
     pub at: Timestamp,
-    /// What came back.
-    pub why: Unwanted,
-}
-
-/// What comes back of a mail that nobody will read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unwanted {
-    /// The receiving server refused it for good.
-    Bounce,
-    /// The receiver reported it as unwanted.
-    Complaint,
 }
 
 /// What the last manual check of a connection said (rule 1.6).

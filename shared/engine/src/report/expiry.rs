@@ -35,7 +35,7 @@ pub(super) struct Due {
 /// A warning that was sent, or may have been.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Said {
-    /// When the credential was saved, in epoch seconds.
+    /// Since when the credential was in use, in epoch seconds.
     saved: i64,
     /// The day that was warned of.
     topic: String,
@@ -66,7 +66,8 @@ pub(super) async fn due(
     let Stored { meta, sync, .. } = stored;
     let settings = &meta.settings;
     let Some(application_id) = &settings.application_id else { return Ok(None) };
-    let saved = meta.credential.as_ref().map_or(0, |credential| credential.saved_at.as_second());
+    let saved = credential::since(meta).map_or(0, Timestamp::as_second);
+    let known = credential::facts(meta);
     let said = said(store, tenant, day, now).await?;
     let expiry = expiry_day(meta, sync, day, now);
     let today = day.date_of(day.told_at(now));
@@ -89,8 +90,8 @@ pub(super) async fn due(
         application_name: told.map(|told| told.application.clone()).filter(|name| !name.is_empty()),
         kind: settings.credential.kind,
         name: ours.and_then(|ours| ours.name.clone()),
-        key_id: ours.map(|ours| ours.key_id.clone()).or_else(|| meta.credential.as_ref()?.key_id.clone()),
-        hint: meta.credential.as_ref().and_then(|credential| credential.hint.clone()).filter(|_| is_secret),
+        key_id: ours.map(|ours| ours.key_id.clone()).or_else(|| known?.key_id.clone()),
+        hint: known.and_then(|known| known.hint.clone()),
         expiry,
         newer: told.and_then(|told| told.newer.as_ref()).map(newer),
         unlisted: told.is_some_and(|Told { ours, .. }| ours.is_none()),
@@ -182,7 +183,7 @@ async fn refusal(store: &impl Store, tenant: &TenantId, stored: &Stored, day: &D
     let Stored { meta, sync, .. } = stored;
     let failure = sync.last_error.clone().filter(|failure| failure.code.refuses_credential());
     let (Some(failure), Some(since)) = (failure, sync.refused_since) else { return Ok(None) };
-    let saved = meta.credential.as_ref().map_or(Timestamp::MIN, |credential| credential.saved_at);
+    let saved = credential::since(meta).unwrap_or(Timestamp::MIN);
     let refused = |run: &Run| run.error.as_ref().is_some_and(|failure| failure.code.refuses_credential());
     let unbroken = |run: &Run| run.started_at >= saved && matches!(run.state, RunState::Failed | RunState::Continuing);
     let runs = runs::back(store, tenant, unbroken).await?;

@@ -1,4 +1,4 @@
-//! A mail that came back: its tenant has no tech contact any longer until one is saved (rule 4.2).
+//! A mail that came back for good: its tenant has no tech contact any longer until one is saved (rule 4.2).
 
 use directory::{Address, TenantId};
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use crate::{
     keys, no_contact,
     operator::{self, Refused, TRIES, committed},
     ports::{Change, Clock, Condition, Fault, Item, Mailer, Store, Write},
-    records::{Audit, Tenant, Unreachable, Unwanted},
+    records::{Audit, Tenant, Unreachable},
 };
 
 /// What the post tells of a mail that will never arrive.
@@ -21,8 +21,6 @@ pub struct Returned {
     pub recipients: Vec<Address>,
     /// When it was sent.
     pub sent_at: Timestamp,
-    /// What came back.
-    pub why: Unwanted,
 }
 
 impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
@@ -32,7 +30,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
     /// # Errors
     /// A fault of the world, or somebody else's changes came in between each time.
     pub async fn returned(&self, mail: &Returned) -> Result<Reported, Fault> {
-        let Returned { tenant: id, recipients, sent_at, why } = mail;
+        let Returned { tenant: id, recipients, sent_at } = mail;
         let nothing = |because: &str| {
             tracing::info!(tenant = %id, "a mail came back and changes nothing: {because}");
             Ok(Reported::only(json!({"noted": false})))
@@ -52,8 +50,8 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
                 return nothing("it is known that the contact cannot be reached");
             }
             let now = self.clock.now();
-            if committed(self.store, noted(id, &tenant, contact, *why, now)).await? {
-                tracing::warn!(tenant = %id, ?why, "mails to the tech contact come back");
+            if committed(self.store, noted(id, &tenant, contact, now)).await? {
+                tracing::warn!(tenant = %id, "mails to the tech contact come back");
                 return Ok(Reported::only(json!({"noted": true})));
             }
         }
@@ -62,8 +60,8 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
 }
 
 /// The writes that note it, refused where somebody has just changed the tenant.
-fn noted(id: &TenantId, tenant: &Tenant, contact: &Address, why: Unwanted, now: Timestamp) -> Vec<Write> {
-    let unreachable = Unreachable { address: contact.clone(), at: now, why };
+fn noted(id: &TenantId, tenant: &Tenant, contact: &Address, now: Timestamp) -> Vec<Write> {
+    let unreachable = Unreachable { address: contact.clone(), at: now };
     let set = Item::from_iter([
         ("contact_bounced".to_owned(), json!(unreachable)),
         ("rev".to_owned(), json!(tenant.rev + 1)),
@@ -74,7 +72,7 @@ fn noted(id: &TenantId, tenant: &Tenant, contact: &Address, why: Unwanted, now: 
         action: "contact_bounced".to_owned(),
         what: contact.to_string(),
         from: Value::Null,
-        to: json!(why),
+        to: Value::Null,
         totals: None,
     };
     let only_if = vec![Condition::Equals("rev", json!(tenant.rev))];

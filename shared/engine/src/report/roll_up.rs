@@ -19,7 +19,7 @@ use crate::{
     credential, keys,
     no_contact::{self, GRACE_DAYS},
     ports::{Fault, Item, Range, Store, Table},
-    records::{Tenant, Unwanted},
+    records::Tenant,
 };
 
 /// So many tenants make a page.
@@ -134,8 +134,7 @@ fn expiring(named: &Named, stored: &Stored, day: &Day, now: Timestamp) -> Option
 /// It runs, and mails to its tech contact come back.
 fn unreached(named: &Named, meta: &Tenant, day: &Day) -> Option<Unreached> {
     let bounced = meta.unreachable().filter(|_| meta.settings.sync_frequency.0 != 0)?;
-    let complaint = bounced.why == Unwanted::Complaint;
-    Some(Unreached { tenant: named.clone(), since: day.local(bounced.at), complaint })
+    Some(Unreached { tenant: named.clone(), since: day.local(bounced.at) })
 }
 
 /// Its frequency became 0 lately, for want of a tech contact.

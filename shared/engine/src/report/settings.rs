@@ -182,6 +182,7 @@ mod tests {
             no_contact_since: None,
             contact_saved_at: None,
             contact_bounced: None,
+            federated_since: None,
         };
         let tenant = "contoso".parse().unwrap();
         assert_eq!(expected(&tenant, &meta, &audit, &day(), now.parse().unwrap()), runs, "{name}");

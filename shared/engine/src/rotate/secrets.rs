@@ -20,29 +20,41 @@ pub(super) struct Used<'a> {
 }
 
 impl Used<'_> {
-    /// The key ids of secrets that rotations made and that nobody uses: those that were added and never kept, and the
-    /// one before last of a rotation that did not come to its end. `made` is the one that is being made.
+    /// The key ids of secrets that rotations made and that nobody uses: those that were added and never kept. `made` is
+    /// the one that is being made.
     pub(super) fn orphans<'a>(&self, made: &Version, listed: &'a [Registered], secret: &str) -> Vec<&'a str> {
         let prefix = named(secret, "");
         let ours = |one: &Registered| one.name.as_ref().is_some_and(|name| name.starts_with(&prefix));
-        let left = |one: &Registered| self.current.retires.as_ref() == Some(&one.key_id);
         let free = |one: &Registered| made.key_id.as_ref() != Some(&one.key_id) && !self.needs(one);
-        let orphans = listed.iter().filter(|one| (ours(one) || left(one)) && free(one));
+        let orphans = listed.iter().filter(|one| ours(one) && free(one));
         orphans.map(|one| one.key_id.as_str()).collect()
     }
 
     /// Whether one of those in use is this, or may be.
     fn needs(&self, one: &Registered) -> bool {
-        [Some(self.current), self.previous].into_iter().flatten().any(|used| is(used, one))
+        self.versions().any(|used| is(used, one))
     }
 
-    /// The key id of the secret that goes once a new one is in use: that which was in use before the present one. One
-    /// that a person saved is known by how it begins, if no other begins like it.
-    pub(super) fn retires(&self, listed: &[Registered]) -> Option<String> {
+    fn versions(&self) -> impl Iterator<Item = &Version> {
+        [Some(self.current), self.previous].into_iter().flatten()
+    }
+
+    /// The key ids of the secrets that go once a new one is in use: that which was in use before the present one, and
+    /// what was to go before and is still there.
+    pub(super) fn retires(&self, listed: &[Registered]) -> Vec<String> {
+        let before = self.before(listed).map(|one| &one.key_id);
+        let left = |one: &Registered| self.versions().any(|used| used.retires.contains(&one.key_id));
+        let goes = |one: &&Registered| before == Some(&one.key_id) || (left(one) && !self.needs(one));
+        listed.iter().filter(goes).map(|one| one.key_id.clone()).collect()
+    }
+
+    /// What was in use before the present one. If a person saved it, it is known by how it begins, where no other begins
+    /// like it.
+    fn before<'a>(&self, listed: &'a [Registered]) -> Option<&'a Registered> {
         let previous = self.previous?;
         let mut alike = listed.iter().filter(|one| is(previous, one));
         let one = alike.next().filter(|one| alike.next().is_none() && one.mark.is_some())?;
-        (!is(self.current, one)).then(|| one.key_id.clone())
+        (!is(self.current, one)).then_some(one)
     }
 }
 
@@ -75,11 +87,12 @@ mod tests {
         text.split_whitespace().map(one).collect()
     }
 
-    /// `key:value:retires`; a key or what it retires may be missing.
+    /// `key:value:retires`; a key may be missing, and it may retire nothing or several.
     fn version(text: &str) -> Version {
         let [key_id, value, retires] = text.split(':').collect::<Vec<_>>().try_into().unwrap();
-        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        Version { ad_key: value.to_owned().into(), key_id: some(key_id), retires: some(retires) }
+        let retires = retires.split_terminator(',').map(str::to_owned).collect();
+        let key_id = Some(key_id.to_owned()).filter(|key_id| !key_id.is_empty());
+        Version { ad_key: value.to_owned().into(), key_id, ends: None, retires }
     }
 
     #[test]
@@ -90,7 +103,10 @@ mod tests {
         check("the second",                               "2:bcd1:",   ":abc1:",    "1:abc:hand 2:bcd:ours",                 "",      "1");
         check("the third",                                "3:cde1:1",  "2:bcd1:",   "2:bcd:ours 3:cde:ours",                 "",      "2");
         check("one was added and not kept",               "2:bcd1:",   ":abc1:",    "1:abc:hand 2:bcd:ours 3:cde:ours",      "3",     "1");
-        check("the one before last was not removed",      "3:cde1:1",  "2:bcd1:",   "1:abc:hand 2:bcd:ours 3:cde:ours",      "1",     "2");
+        check("the one before last was not removed",      "3:cde1:1",  "2:bcd1:",   "1:abc:hand 2:bcd:ours 3:cde:ours",      "",      "1 2");
+        check("nor were those before it",                 "5:efg1:1,3", "4:def1:",  "1:abc:hand 3:cde:ours 4:def:ours 5:efg:ours", "3", "1 3 4");
+        check("nor was it when a person saved one",       ":xyz1:",    "2:bcd1:1",  "1:abc:hand 2:bcd:ours 9:xyz:hand",      "",      "1 2");
+        check("it was saved again instead",               ":abc1:",    "2:bcd1:1",  "1:abc:hand 2:bcd:ours",                 "",      "2");
         check("others use the application",               "2:bcd1:",   "1:abc1:",   "1:abc:ours 2:bcd:ours 7:x:entra-sync/prod/contoso-2 8:y:entra-sync/dev/contoso 9:z:hand", "", "1");
         check("a person saved one",                       ":xyz1:",    "2:bcd1:1",  "2:bcd:ours 9:xyz:hand",                 "",      "2");
         check("a person saved one, and another",          ":uvw1:",    ":xyz1:",    "2:bcd:ours 8:uvw:hand 9:xyz:hand",      "2",     "9");
@@ -109,7 +125,7 @@ mod tests {
         let (current, previous) = (version(current), (!previous.is_empty()).then(|| version(previous)));
         let (used, listed) = (Used { current: &current, previous: previous.as_ref() }, listed(on_application));
         let found = used.orphans(&version("new:new1:"), &listed, "entra-sync/prod/contoso").join(" ");
-        let retires = used.retires(&listed).unwrap_or_default();
+        let retires = used.retires(&listed).join(" ");
         assert_eq!((found.as_str(), retires.as_str()), (orphans, goes), "{name}");
     }
 }

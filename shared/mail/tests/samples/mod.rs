@@ -290,7 +290,6 @@ pub(crate) fn all_tenants() -> RollUpFacts {
         unreached: Listed::from(vec![Unreached {
             tenant: named("relecloud", "Relecloud"),
             since: TODAY.at(7, 2, 0, 0),
-            complaint: false,
         }]),
         switched_off: Listed::from(vec![named("proseware", "Proseware")]),
     }

@@ -37,7 +37,8 @@ fn rotated() -> Rotated {
 }
 
 fn content() -> Version {
-    Version { ad_key: "s3cret".into(), key_id: Some("k2".into()), retires: Some("k1".into()) }
+    let ends = "2027-05-21T10:00:00Z".parse().ok();
+    Version { ad_key: "s3cret".into(), key_id: Some("k2".into()), ends, retires: vec!["k1".into()] }
 }
 
 #[tokio::test]
@@ -82,14 +83,14 @@ async fn what_is_not_ours_is_not_even_looked_at() {
 async fn s7_3_a_version_holds_what_was_put_or_nothing_yet() {
     let script = Script::new([ok("{}")]);
     versions(&script).put_pending(&rotated(), "v2", &content()).await.unwrap();
-    let body = r#"{"ad_key":"s3cret","key_id":"k2","retires":"k1"}"#;
+    let body = r#"{"ad_key":"s3cret","ends":"2027-05-21T10:00:00Z","key_id":"k2","retires":["k1"]}"#;
     let expected =
         json!({"SecretId": NAME, "ClientRequestToken": "v2", "SecretString": body, "VersionStages": ["AWSPENDING"]});
     assert_eq!(script.asked(), [("PutSecretValue".to_owned(), expected)]);
 
     let script = Script::new([ok(&json!({"SecretString": body}).to_string())]);
     let read = versions(&script).version(&rotated(), "v2").await.unwrap().unwrap();
-    assert_eq!((read.key_id.as_deref(), read.retires.as_deref()), (Some("k2"), Some("k1")));
+    assert_eq!((read.key_id, read.ends, read.retires), (content().key_id, content().ends, content().retires));
     let expected = json!({"SecretId": NAME, "VersionId": "v2"});
     assert_eq!(script.asked(), [("GetSecretValue".to_owned(), expected)]);
 
