@@ -86,7 +86,9 @@ pub(crate) fn tell(registration: &Registration, kind: CredentialKind, facts: &Cr
     };
     let later = |one: &&Registered| {
         let valid = one.starts <= now && now < one.ends;
-        ours.is_some_and(|ours| valid && one.key_id != ours.key_id && ours.ends < one.ends)
+        // One that begins like ours may be ours.
+        let another = |ours: &Registered| one.key_id != ours.key_id && (one.mark.is_none() || one.mark != ours.mark);
+        ours.is_some_and(|ours| valid && another(ours) && ours.ends < one.ends)
     };
     Told {
         application: registration.name.clone(),
@@ -95,16 +97,19 @@ pub(crate) fn tell(registration: &Registration, kind: CredentialKind, facts: &Cr
     }
 }
 
-/// By its key id where that is known, else by how it begins. Of several that begin like ours it is the first to end of
-/// those that are still valid: a warning that comes too early does no harm. Where all have ended it is the last.
+/// By its key id where that is known, else by how it begins. Of several that begin like ours it is the one that ends on the
+/// day that somebody stated, else the first to end of those that are still valid: a warning that comes too early does no
+/// harm. Where all have ended it is the last.
 fn our_secret<'a>(secrets: &'a [Registered], facts: &CredentialFacts, now: Timestamp) -> Option<&'a Registered> {
     if let Some(key_id) = &facts.key_id {
         return secrets.iter().find(|secret| secret.key_id == *key_id);
     }
     let hint = facts.hint.as_ref()?;
     let alike = || secrets.iter().filter(|secret| secret.mark.as_ref() == Some(hint));
+    let on = |secret: &Registered| secret.ends.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let stated = alike().find(|secret| facts.source == ExpirySource::Stated && on(secret) == facts.expires_on);
     let valid = alike().filter(|secret| now < secret.ends).min_by_key(|secret| (secret.ends, &secret.key_id));
-    valid.or_else(|| alike().max_by_key(|secret| (secret.ends, &secret.key_id)))
+    stated.or(valid).or_else(|| alike().max_by_key(|secret| (secret.ends, &secret.key_id)))
 }
 
 /// By its thumbprint. Entra often lists one of another kind than we know: then it is the only one that ends at the very
@@ -156,12 +161,14 @@ mod tests {
     #[rustfmt::skip]
     fn r6_5_ours_is_found_by_key_id_else_by_hint() {
         let hint = || saved(Some("abc"), None, None);
+        let stated = || CredentialFacts { source: ExpirySource::Stated, ..hint() };
         //     what is listed                   ours                             on the application                                              ours  newer
         secret("nothing",                       hint(),                          "",                                                             "",   "");
         secret("the only one",                  hint(),                          "1 abc 2026-01-01 2027-01-01",                                  "1",  "");
         secret("none of its hint",              hint(),                          "1 xyz 2026-01-01 2027-01-01",                                  "",   "");
         secret("one without a hint",            hint(),                          "1 - 2026-01-01 2027-01-01",                                    "",   "");
-        secret("two alike: the first to end",   hint(),                          "1 abc 2026-01-01 2028-01-01; 2 abc 2026-01-01 2027-01-01",     "2",  "1");
+        secret("two alike: the first to end",   hint(),                          "1 abc 2026-01-01 2028-01-01; 2 abc 2026-01-01 2027-01-01",     "2",  "");
+        secret("two alike, a day was stated",   stated(),                        "1 abc 2026-01-01 2028-01-01; 2 abc 2026-01-01 2027-01-01",     "1",  "");
         secret("two alike, one has ended",      hint(),                          "1 abc 2026-01-01 2028-01-01; 2 abc 2025-01-01 2026-02-01",     "1",  "");
         secret("two alike, both have ended",    hint(),                          "1 abc 2025-01-01 2026-03-01; 2 abc 2025-01-01 2026-02-01",     "1",  "");
         secret("it has ended",                  hint(),                          "1 abc 2025-01-01 2026-02-01; 2 xyz 2026-01-01 2028-01-01",     "1",  "2");

@@ -221,6 +221,23 @@ fn r6_4_a_secret_that_renews_itself_is_warned_of_only_where_that_fails() {
 }
 
 #[test]
+fn r6_4_saving_the_same_secret_again_is_no_renewal() {
+    for may in [May::Read, May::Nothing] {
+        let world = World::new();
+        world.entra.application(|application| application.may = may);
+        world.save_by_hand("our-secret", 22);
+        let stated = today(&world).checked_add(22.days()).unwrap();
+        super::years::save(&world, "our-secret", Some(stated)).unwrap();
+        assert_eq!(warnings(&world), [words(22)], "{may:?}");
+        world.wait(86_400);
+        super::years::save(&world, "our-secret", None).unwrap();
+        assert_eq!(warnings(&world), Vec::<String>::new(), "{may:?}");
+        world.wait(7 * 86_400);
+        assert_eq!(warnings(&world), [words(14)], "{may:?}: nor is the day forgotten");
+    }
+}
+
+#[test]
 fn r6_4_a_federated_credential_in_the_place_of_a_secret_ends_its_warnings() {
     let world = secret(14, May::Read);
     world.sync();

@@ -68,13 +68,13 @@ fn forget(world: &World) {
     }
 }
 
-fn save(world: &World, ad_key: &str) -> Result<Value, Refused> {
+pub(crate) fn save(world: &World, ad_key: &str, expires_on: Option<jiff::civil::Date>) -> Result<Value, Refused> {
     world.wait(1);
     world.store.fenced(false);
     let tenant: TenantId = world.tenant.clone();
     let asked = Asked { tenant, by: "ops".to_owned(), now: world.now(), nonce: format!("save-{}", world.now()) };
     let (ports, secret) = ((&world.entra, &world.store, &world.vault), ad_key.to_owned().into());
-    drive(connection::put_secret(ports, &asked, &secret, None)).unwrap()
+    drive(connection::put_secret(ports, &asked, &secret, expires_on)).unwrap()
 }
 
 /// The steps of the ladder before an end on `end`, and after it up to `until`, by day.
@@ -144,13 +144,13 @@ fn r6_4_a_secret_that_is_renewed_by_hand_and_late_is_warned_of_on_every_step() {
     world.entra.hire("ann");
     world.entra.application(|application| application.may = May::Read);
     world.entra.add_password("the first", "first-secret", 365);
-    save(&world, "first-secret").unwrap();
+    save(&world, "first-secret", None).unwrap();
     // It was saved on the day before the first: it ends on day 364, and is renewed on day 380.
     let (end, renewed) = (364, 380);
     let told = live(&world, |day, world| {
         if day == renewed {
             world.entra.add_password("the second", "second-secret", 365);
-            assert_eq!(save(world, "second-secret").unwrap()["message"], "SUCCESS");
+            assert_eq!(save(world, "second-secret", None).unwrap()["message"], "SUCCESS");
         }
     });
     let mut expected = ladder(end, renewed + 1, "secret");
@@ -180,13 +180,13 @@ fn r6_4_a_certificate_is_warned_of_by_the_day_that_it_says_itself() {
     let (first, second) = ("2027-09-19T09:00:00Z", "2031-01-01T00:00:00Z");
     let listed = vec![certificate_of("AA", first), certificate_of("BB", second)];
     world.entra.application(|application| application.certificates = listed);
-    save(&world, &pem("AA", first)).unwrap();
+    save(&world, &pem("AA", first), None).unwrap();
     let date = |text: &str| text.parse::<jiff::civil::Date>().unwrap();
     let end = (date(&first[..10]) - date("2026-11-23")).get_days();
     let (end, renewed) = (u32::try_from(end).unwrap(), u32::try_from(end - 10).unwrap());
     let told = live(&world, |day, world| {
         if day == renewed {
-            save(world, &pem("BB", second)).unwrap();
+            save(world, &pem("BB", second), None).unwrap();
         }
     });
     let mut expected = ladder(end, renewed + 1, "certificate");

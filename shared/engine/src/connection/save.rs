@@ -35,8 +35,11 @@ pub async fn put_secret(
     expires_on: Option<Date>,
 ) -> Result<Value, Refused> {
     let mut found = operator::tenant(store, &asked.tenant).await?;
-    let tried = tried(graph, asked, &found.0, ad_key, expires_on).await?;
-    secrets.put_secret(&asked.tenant, &tried.secret).await?;
+    let kept = secrets.secret_afresh(&asked.tenant).await?;
+    let tried = tried(graph, asked, &found.0, (ad_key, kept), expires_on).await?;
+    if !tried.is_kept {
+        secrets.put_secret(&asked.tenant, &tried.secret).await?;
+    }
     for _ in 0..TRIES {
         let (mut saved, writes) = written(asked, &tried, found);
         if committed(store, writes).await? {
@@ -71,6 +74,8 @@ struct Tried {
     checked: Checked,
     /// With which settings.
     settings: Settings,
+    /// It is the one that is kept already: saving it again is no renewal.
+    is_kept: bool,
 }
 
 impl Tried {
@@ -85,7 +90,7 @@ async fn tried(
     graph: &impl Graph,
     asked: &Asked,
     tenant: &Tenant,
-    ad_key: &SecretString,
+    (ad_key, kept): (&SecretString, Option<SecretString>),
     expires_on: Option<Date>,
 ) -> Result<Tried, Refused> {
     let settings = tenant.settings.clone();
@@ -96,7 +101,11 @@ async fn tried(
         CredentialKind::Secret | CredentialKind::Federated => None,
     };
     let hint = (kind == CredentialKind::Secret).then(|| hint(&secret));
-    let facts = facts(expires_on, certificate, hint, &settings, asked.now);
+    let mut facts = facts(expires_on, certificate, hint, &settings, asked.now);
+    let is_kept = kept.is_some_and(|kept| kept.expose_secret() == secret.expose_secret());
+    if let Some(before) = credential::facts(tenant).filter(|_| is_kept) {
+        facts = same_again(facts, before);
+    }
     let checked = match reach::with(&asked.tenant, &settings, Some(secret.clone())) {
         Ok(who) => {
             if let Err(failure) = graph.try_out(&who, PATIENCE).await {
@@ -111,7 +120,7 @@ async fn tried(
             Checked { status, seen: None }
         }
     };
-    Ok(Tried { secret, facts, checked, settings })
+    Ok(Tried { secret, facts, checked, settings, is_kept })
 }
 
 /// The tenant and its schedule with a secret that was saved, and the writes that make them so. Where the connection is
@@ -161,6 +170,14 @@ pub(super) fn facts(
     };
     let kind = settings.credential.kind;
     CredentialFacts { kind, saved_at: now, expires_on, source, hint, key_id: None, certificate }
+}
+
+/// What is known of a credential that is saved once more: it is no newer for it, and a day that somebody stated is not
+/// forgotten because nobody states one now.
+fn same_again(now: CredentialFacts, before: &CredentialFacts) -> CredentialFacts {
+    let CredentialFacts { saved_at, expires_on, source, key_id, .. } = before.clone();
+    let known = CredentialFacts { saved_at, key_id, ..now };
+    if known.source == ExpirySource::Assumed { CredentialFacts { expires_on, source, ..known } } else { known }
 }
 
 /// A certificate that has not ended. Entra would refuse one that has, without saying why as clearly.
