@@ -53,13 +53,6 @@ async fn r8_1_no_forged_token_is_believed() {
             "Personal accounts cannot sign in here",
             "personal",
         ),
-        ("a guest by kind", claims(json!({"acct": 1})), "Guests cannot sign in here", "guest"),
-        (
-            "a guest by provider",
-            claims(json!({"acct": null, "idp": "live.com"})),
-            "Guests cannot sign in here",
-            "guest",
-        ),
     ] {
         world.sign_ins(how);
         world.log();
