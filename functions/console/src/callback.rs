@@ -35,7 +35,7 @@ pub(crate) async fn callback(
     RawQuery(query): RawQuery,
 ) -> Response {
     if is_consent(query.as_deref()) {
-        tracing::info!("an administrator gave consent");
+        tracing::info!("told somebody that consent was given");
         return page::message(&arrival, StatusCode::OK, CONSENTED, None);
     }
     page::answer(&arrival, come_back(&console, &arrival, &headers, query.as_deref()).await)

@@ -5,8 +5,8 @@ use lambda_http::{Adapter, Error, LambdaEvent, Service as _, request::LambdaRequ
 use serde::Serialize;
 use serde_json::Value;
 
-/// The gateway lets no longer path or query through, and nothing of ours reads one.
-const LONGEST: usize = 16 * 1024;
+/// The gateway lets no longer request line through. Both of it, all escaped, are still within a URI's 64 KiB.
+const LONGEST: usize = 10 * 1024;
 
 /// The answer to one event.
 ///

@@ -344,10 +344,32 @@ fn reason(err: &ClaimsVerificationError) -> &'static str {
     }
 }
 
-#[test]
-fn only_the_number_of_an_error_is_read() {
-    assert_eq!(aadsts("AADSTS50105: The signed in user 'ann@contoso.com' is not assigned to a role"), Some(50_105));
-    for other in ["", "AADSTS", "AADSTS: ann", "ann@contoso.com", "AADSTS99999999999999999999999"] {
-        assert_eq!(aadsts(other), None, "{other}");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn r8_4_only_what_no_code_can_cause_is_the_applications_fault() {
+        check("invalid_client",          "Microsoft refuses the application: invalid_client");
+        check("unauthorized_client",     "Microsoft refuses the application: unauthorized_client");
+        check("invalid_grant",           "Microsoft refuses the code");
+        check("invalid_request",         "Microsoft refuses the code");
+        check("interaction_required",    "Microsoft refuses the code");
+        check("temporarily_unavailable", "Microsoft cannot be reached: it says that it is temporarily unavailable");
+    }
+
+    #[track_caller]
+    fn check(error: &str, expected: &str) {
+        let error = serde_json::from_value(error.into()).unwrap();
+        assert_eq!(refused(&error, None).to_string(), expected);
+    }
+
+    #[test]
+    fn only_the_number_of_an_error_is_read() {
+        assert_eq!(aadsts("AADSTS50105: The signed in user 'ann@contoso.com' is not assigned to a role"), Some(50_105));
+        for other in ["", "AADSTS", "AADSTS: ann", "ann@contoso.com", "AADSTS99999999999999999999999"] {
+            assert_eq!(aadsts(other), None, "{other}");
+        }
     }
 }

@@ -18,6 +18,7 @@ async fn r8_4_no_request_ends_the_process() {
         ("//evil.example", "", 404),
         ("", "", 200),
         ("/signin", &"\"".repeat(100_000), 400),
+        (&"\"".repeat(100_000), &"\"".repeat(100_000), 404),
     ] {
         let event = event(path, query, "console.example.com");
         let answer = console::answer(world.router(|_| ()), LambdaEvent::new(event, Context::default())).await.unwrap();
