@@ -187,7 +187,7 @@ mod tests {
         check("a template",               global, GLOBAL, GUID,               &common,                          "");
         check("no directory",             global, GLOBAL, "contoso.com",      &common,                          "its issuer names no directory");
         check("personal accounts",        global, GLOBAL, "outlook.com",      &personal,                        "a personal account");
-        check("no document",              global, GLOBAL, GUID,               &json!([]),                       "cannot be read");
+        check("no document",              global, GLOBAL, GUID,               &json!("<html>"),                 "cannot be read");
     }
 
     #[test]
