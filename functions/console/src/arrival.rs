@@ -30,6 +30,13 @@ pub(crate) struct Arrival {
     pub(crate) request: String,
 }
 
+impl Arrival {
+    /// Whether the console is reached over plain `http`. Its address says so, and such an address is on loopback.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.base.starts_with("http:")
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Arrival {
     type Rejection = Infallible;
 
@@ -49,12 +56,12 @@ pub(crate) async fn arrive(State(console): State<Arc<Console>>, mut request: Req
     let name = lambda.map_or_else(|| Uuid::new_v4().to_string(), |context| context.request_id.clone());
     let arrival = Arrival { base: console.settings.base(api.as_deref()), request: name };
     let span = tracing::info_span!("console", request = arrival.request, tenant = tracing::field::Empty);
-    let loopback = arrival.base.starts_with("http:");
+    let plain = arrival.is_plain();
     request.extensions_mut().insert(arrival);
     let mut response = next.run(request).instrument(span).await;
     let forms = match response.extensions().get::<LeadsAway>() {
         None => "'self'",
-        Some(LeadsAway) if loopback => "'self' https: http:",
+        Some(LeadsAway) if plain => "'self' https: http:",
         Some(LeadsAway) => "'self' https:",
     };
     let headers = response.headers_mut();

@@ -8,21 +8,22 @@ use axum::{
     http::{HeaderMap, StatusCode, header::SET_COOKIE},
     response::Response,
 };
+use directory::Address;
 use engine::{
     ports::Fault,
     sign_in::{self, Denied, Session},
 };
-use entra::openid::{NotSignedIn, Person};
+use entra::openid::{NotSignedIn, Person, aadsts};
 use platform::metrics;
 
 use crate::{
     Console, application,
     arrival::Arrival,
-    cookies::{self, Cookies},
+    cookies::{Cookies, Name},
     home::Signed,
     page::{self, Words},
     redirect,
-    start::{parameter, service, without_microsoft},
+    start::{parameter, service, to_service, without_microsoft},
     transaction::{Transaction, same},
 };
 
@@ -33,7 +34,17 @@ pub(crate) async fn callback(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
+    if is_consent(query.as_deref()) {
+        tracing::info!("told somebody that consent was given");
+        return page::message(&arrival, StatusCode::OK, CONSENTED, None);
+    }
     page::answer(&arrival, come_back(&console, &arrival, &headers, query.as_deref()).await)
+}
+
+/// Microsoft sends administrators here too once they consented for their directory. Anybody can say so: it grants nothing.
+fn is_consent(query: Option<&str>) -> bool {
+    let given = parameter(query, "admin_consent").is_some_and(|given| given.eq_ignore_ascii_case("true"));
+    given && ["code", "error"].iter().all(|name| parameter(query, name).is_none())
 }
 
 async fn come_back(
@@ -42,9 +53,9 @@ async fn come_back(
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<Response, Fault> {
-    let cookies = Cookies::with(&console.session_key).await?;
+    let cookies = Cookies::with(&console.session_key, arrival).await?;
     let now = (console.clock)();
-    let Some(transaction) = cookies.open::<Transaction>(headers, cookies::TRANSACTION) else {
+    let Some(transaction) = cookies.open::<Transaction>(headers, Name::Transaction) else {
         tracing::warn!(reason = "no_transaction", "refused: this browser began no sign-in");
         return Ok(page::message(arrival, StatusCode::BAD_REQUEST, NOT_BEGUN, None));
     };
@@ -56,16 +67,18 @@ async fn come_back(
         return Ok(page::message(arrival, StatusCode::BAD_REQUEST, NOT_BEGUN, None));
     }
     // From here on it is used, whatever comes of it.
-    let mut response = if transaction.has_run_out(now) {
+    let outcome = if transaction.has_run_out(now) {
         tracing::warn!(reason = "too_late", "refused: the sign-in took too long");
-        page::message(arrival, StatusCode::BAD_REQUEST, TOO_LATE, None)
+        let service = service(console, Some(&transaction.address));
+        Ok(page::message(arrival, StatusCode::BAD_REQUEST, TOO_LATE, service.as_ref()))
     } else {
         match parameter(query, "code") {
-            Some(code) => finish(console, arrival, &cookies, &transaction, code).await?,
-            None => turned_back(console, arrival, &transaction, query)?,
+            Some(code) => finish(console, arrival, &cookies, &transaction, code).await,
+            None => turned_back(console, arrival, &transaction, query),
         }
     };
-    response.headers_mut().append(SET_COOKIE, cookies::forget(cookies::TRANSACTION)?);
+    let mut response = page::answer(arrival, outcome);
+    response.headers_mut().append(SET_COOKIE, Name::Transaction.forget(arrival)?);
     Ok(response)
 }
 
@@ -73,7 +86,7 @@ async fn come_back(
 async fn finish(
     console: &Console,
     arrival: &Arrival,
-    cookies: &Cookies,
+    cookies: &Cookies<'_>,
     transaction: &Transaction,
     code: String,
 ) -> Result<Response, Fault> {
@@ -85,25 +98,24 @@ async fn finish(
     let Transaction { tenant, connection, address, provider, begun, since: _ } = transaction;
     let person = match console.microsoft.finish(provider, &application, begun, code, now).await {
         Ok(person) => person,
-        Err(err @ NotSignedIn::Unreachable(_)) => return without_microsoft(console, arrival, address, &err),
-        Err(err) => return Ok(not_signed_in(console, arrival, transaction, &err)),
+        Err(err) => return not_signed_in(console, arrival, address, &err),
     };
     let Some(here) = sign_in::find(&console.store, tenant).await? else {
-        return Ok(denied(arrival, Denied::Unknown, &person));
+        return Ok(denied(console, arrival, address, Denied::Unknown, &person));
     };
     // Another directory may have taken the place of this one while the person was there.
     let named = here.record.settings.directory_id.as_ref().map(|id| id.as_str().to_owned());
     if here.record.connection != *connection || named.is_some_and(|id| id != person.directory.to_string()) {
-        return Ok(denied(arrival, Denied::Unknown, &person));
+        return Ok(denied(console, arrival, address, Denied::Unknown, &person));
     }
     let user = sign_in::user_of(&console.store, tenant, &person.object).await?;
     let user = match sign_in::admit(user) {
         Ok(user) => user,
-        Err(why) => return Ok(denied(arrival, why, &person)),
+        Err(why) => return Ok(denied(console, arrival, address, why, &person)),
     };
     let session = Session::new(&here, &user, person.object, now);
     let mut response = page::redirect(StatusCode::FOUND, &format!("{}/", arrival.base))?;
-    response.headers_mut().append(SET_COOKIE, cookies.seal(cookies::SESSION, &Signed::new(session), None)?);
+    response.headers_mut().append(SET_COOKIE, cookies.seal(Name::Session, &Signed::new(session), None)?);
     tracing::info!(user = user.id.as_str(), "signed in");
     Ok(response)
 }
@@ -118,9 +130,10 @@ fn turned_back(
     let error = parameter(query, "error").unwrap_or_default();
     let number = aadsts(&parameter(query, "error_description").unwrap_or_default());
     match error.as_str() {
+        // Not counted as a failure: the browser says so, and anybody's browser can.
         "server_error" | "temporarily_unavailable" => {
-            let err = NotSignedIn::Unreachable("it sent the person back".to_owned());
-            without_microsoft(console, arrival, &transaction.address, &err)
+            tracing::warn!(microsoft = number, "sent to the service's own page: Microsoft sent the person back");
+            to_service(console, arrival, Some(&transaction.address))
         }
         "access_denied" => {
             tracing::info!(reason = "access_denied", microsoft = number, "the person turned back");
@@ -135,39 +148,52 @@ fn turned_back(
     }
 }
 
-/// Microsoft's own number of an error, for the log: the rest of what it says can name people.
-fn aadsts(description: &str) -> Option<u64> {
-    let digits = description.strip_prefix("AADSTS")?;
-    digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-}
-
-fn not_signed_in(console: &Console, arrival: &Arrival, transaction: &Transaction, err: &NotSignedIn) -> Response {
-    let (reason, status, words) = match err {
-        NotSignedIn::Code => ("code", StatusCode::BAD_REQUEST, TOO_LATE),
-        NotSignedIn::Guest => ("guest", StatusCode::FORBIDDEN, GUEST),
-        NotSignedIn::Personal => ("personal", StatusCode::FORBIDDEN, PERSONAL),
-        NotSignedIn::Token(_) => ("token", StatusCode::FORBIDDEN, NOT_BELIEVED),
-        NotSignedIn::Application(_) | NotSignedIn::Unfit(_) | NotSignedIn::Unreachable(_) => {
-            count_failure(console);
-            tracing::error!(reason = "application", "nobody can sign in with Microsoft: {err}");
-            let service = service(console, Some(&transaction.address));
-            return page::message(arrival, StatusCode::BAD_GATEWAY, OUT_OF_ORDER, service.as_ref());
+fn not_signed_in(
+    console: &Console,
+    arrival: &Arrival,
+    address: &Address,
+    err: &NotSignedIn,
+) -> Result<Response, Fault> {
+    let (reason, number, status, words) = match err {
+        NotSignedIn::Unreachable(_) | NotSignedIn::Unfit(_) => {
+            return without_microsoft(console, arrival, address, err);
         }
+        NotSignedIn::Application(_, number) => {
+            count_failure(console);
+            tracing::error!("nobody can sign in with Microsoft: {err}");
+            ("application", *number, StatusCode::BAD_GATEWAY, OUT_OF_ORDER)
+        }
+        NotSignedIn::Code(number @ Some(EXPIRED | REDEEMED | NOT_OURS)) => {
+            ("code", *number, StatusCode::BAD_REQUEST, TOO_LATE)
+        }
+        NotSignedIn::Code(number) => ("code", *number, StatusCode::FORBIDDEN, REFUSED_BY_MICROSOFT),
+        NotSignedIn::Personal => ("personal", None, StatusCode::FORBIDDEN, PERSONAL),
+        NotSignedIn::Token(_) => ("token", None, StatusCode::FORBIDDEN, NOT_BELIEVED),
     };
-    tracing::warn!(reason, "refused: {err}");
-    page::message(arrival, status, words, None)
+    tracing::warn!(reason, microsoft = number, "refused: {err}");
+    Ok(page::message(arrival, status, words, service(console, Some(address)).as_ref()))
 }
 
-/// Microsoft has said who it is, so that the page may say how that account stands here (rule 8.5).
-fn denied(arrival: &Arrival, why: Denied, person: &Person) -> Response {
-    tracing::warn!(reason = why.name(), object = person.object.as_str(), "refused: the account may not sign in");
-    let words = match why {
-        Denied::Unknown => UNKNOWN,
-        Denied::Disabled => DISABLED,
-        Denied::Silent => SILENT,
-        Denied::Functional => FUNCTIONAL,
+/// The code is too old.
+const EXPIRED: u64 = 70_008;
+/// The code was used before.
+const REDEEMED: u64 = 54_005;
+/// The code belongs to another sign-in: PKCE does not fit.
+const NOT_OURS: u64 = 501_481;
+
+/// Microsoft has said who it is, so that the page may say how that account stands here (rule 8.5). Whoever is not known
+/// may have another way in.
+fn denied(console: &Console, arrival: &Arrival, address: &Address, why: Denied, person: &Person) -> Response {
+    let Person { directory: _, object, guest } = person;
+    tracing::warn!(reason = why.name(), object = object.as_str(), guest, "refused: the account may not sign in");
+    let (words, service) = match why {
+        Denied::Unknown if *guest => (GUEST, service(console, Some(address))),
+        Denied::Unknown => (UNKNOWN, service(console, Some(address))),
+        Denied::Disabled => (DISABLED, None),
+        Denied::Silent => (SILENT, None),
+        Denied::Functional => (FUNCTIONAL, None),
     };
-    page::message(arrival, StatusCode::FORBIDDEN, words, None)
+    page::message(arrival, StatusCode::FORBIDDEN, words, service.as_ref())
 }
 
 /// Counts what the operator should hear of.
@@ -175,6 +201,11 @@ pub(crate) fn count_failure(console: &Console) {
     metrics::emit(&console.settings.stage, &[("SignInsFailed", 1.0, metrics::Unit::Count)]);
 }
 
+const CONSENTED: Words = Words {
+    title: "Consent was given",
+    text: "Your organisation has allowed this service to sign its people in.",
+    help: "They can sign in from now on, where the service is set up for them.",
+};
 const NOT_BEGUN: Words = Words {
     title: "This sign-in was not started here",
     text: "The answer from Microsoft does not belong to a sign-in that this browser has started, or it was used already.",
@@ -206,9 +237,9 @@ const OUT_OF_ORDER: Words = Words {
     help: "The operator has been told. Please use the service’s own sign-in page meanwhile.",
 };
 const GUEST: Words = Words {
-    title: "Guests cannot sign in here",
-    text: "You are a guest of this organisation’s directory, and your account belongs to another one.",
-    help: "Sign in with the address of your own organisation.",
+    title: "Your guest account is not known here",
+    text: "Microsoft has signed you in as a guest of this organisation, and there is no user for that account.",
+    help: "Sign in with the address of your own organisation, or ask the administrator of this one.",
 };
 const PERSONAL: Words = Words {
     title: "Personal accounts cannot sign in here",
@@ -236,11 +267,3 @@ const FUNCTIONAL: Words = Words {
     text: "Functional accounts, such as shared mailboxes, receive mail; nobody signs in with them.",
     help: "Start again with your own account.",
 };
-
-#[test]
-fn only_the_number_of_an_error_is_read() {
-    assert_eq!(aadsts("AADSTS50105: The signed in user 'ann@contoso.com' is not assigned to a role"), Some(50_105));
-    for other in ["", "AADSTS", "AADSTS: ann", "ann@contoso.com", "AADSTS99999999999999999999999"] {
-        assert_eq!(aadsts(other), None, "{other}");
-    }
-}

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::{
     Console,
     arrival::Arrival,
-    cookies::{self, Cookies},
+    cookies::{Cookies, Name},
     page::{self, Words},
     transaction::same,
 };
@@ -50,8 +50,11 @@ pub(crate) async fn home(State(console): State<Arc<Console>>, arrival: Arrival, 
 }
 
 async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap) -> Result<Response, Fault> {
-    let cookies = Cookies::with(&console.session_key).await?;
-    let Some(signed) = cookies.open::<Signed>(headers, cookies::SESSION) else {
+    if !Name::Session.is_in(arrival, headers) {
+        return Ok(page::ask(arrival, "", false));
+    }
+    let cookies = Cookies::with(&console.session_key, arrival).await?;
+    let Some(signed) = cookies.open::<Signed>(headers, Name::Session) else {
         return Ok(page::ask(arrival, "", false));
     };
     tracing::Span::current().record("tenant", signed.session.tenant.as_str());
@@ -60,7 +63,7 @@ async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap) -> Resu
         Ok(user) => {
             let address = user.addresses.primary.as_ref().map_or("an account without an address", |one| one.as_str());
             let mut response = page::signed_in(arrival, address, &signed.token);
-            let cookie = cookies.seal(cookies::SESSION, &signed.seen(now), None)?;
+            let cookie = cookies.seal(Name::Session, &signed.seen(now), None)?;
             response.headers_mut().append(SET_COOKIE, cookie);
             Ok(response)
         }
@@ -68,7 +71,7 @@ async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap) -> Resu
             let user = signed.session.user.as_str();
             tracing::info!(user, reason = ended.name(), "a session is over");
             let mut response = page::ask(arrival, "", false);
-            response.headers_mut().append(SET_COOKIE, cookies::forget(cookies::SESSION)?);
+            response.headers_mut().append(SET_COOKIE, Name::Session.forget(arrival)?);
             Ok(response)
         }
     }
@@ -85,15 +88,18 @@ pub(crate) async fn sign_out(
 }
 
 async fn leave(console: &Console, arrival: &Arrival, headers: &HeaderMap, body: &[u8]) -> Result<Response, Fault> {
-    let cookies = Cookies::with(&console.session_key).await?;
     let mut response = page::redirect(StatusCode::SEE_OTHER, &format!("{}/", arrival.base))?;
-    let Some(signed) = cookies.open::<Signed>(headers, cookies::SESSION) else { return Ok(response) };
+    if !Name::Session.is_in(arrival, headers) {
+        return Ok(response);
+    }
+    let cookies = Cookies::with(&console.session_key, arrival).await?;
+    let Some(signed) = cookies.open::<Signed>(headers, Name::Session) else { return Ok(response) };
     let token = form_urlencoded::parse(body).find(|(name, _)| name == "token").map(|(_, value)| value);
     if !token.is_some_and(|token| same(&token, &signed.token)) {
         tracing::warn!(reason = "token", "refused to sign somebody out: the form is not ours");
         return Ok(page::message(arrival, StatusCode::FORBIDDEN, NOT_OURS, None));
     }
-    response.headers_mut().append(SET_COOKIE, cookies::forget(cookies::SESSION)?);
+    response.headers_mut().append(SET_COOKIE, Name::Session.forget(arrival)?);
     tracing::info!(tenant = signed.session.tenant.as_str(), user = signed.session.user.as_str(), "signed out");
     Ok(response)
 }

@@ -6,6 +6,7 @@
 mod arrival;
 mod callback;
 mod cookies;
+mod event;
 mod home;
 mod page;
 mod settings;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use platform::{NamedSecret, Tables};
 use secrecy::SecretString;
 
+pub use event::answer;
 pub use settings::{BadSetting, Settings};
 
 /// No form of ours is larger.

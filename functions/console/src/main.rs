@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use console::{Console, Secret, Settings};
 use engine::ports::Clock as _;
-use lambda_http::Error;
+use lambda_http::{Error, lambda_runtime, service_fn};
 use platform::{Aws, Environment};
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,5 +23,6 @@ async fn main() -> Result<(), Error> {
         settings,
         clock: Box::new(move || clock.now()),
     };
-    lambda_http::run(console::router(console)).await
+    let router = console::router(console);
+    lambda_runtime::run(service_fn(move |event| console::answer(router.clone(), event))).await
 }

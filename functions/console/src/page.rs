@@ -63,7 +63,7 @@ struct Message<'a> {
     text: &'a str,
     help: &'a str,
     back: &'a str,
-    request: Option<&'a str>,
+    request: &'a str,
     service: Option<&'a str>,
 }
 
@@ -105,8 +105,12 @@ pub(crate) fn message(arrival: &Arrival, status: StatusCode, words: Words, servi
         title,
         text,
         help,
-        back: if status == StatusCode::NOT_FOUND { "Go to the first page" } else { "Start again" },
-        request: Some(&arrival.request),
+        back: if matches!(status, StatusCode::OK | StatusCode::NOT_FOUND) {
+            "Go to the first page"
+        } else {
+            "Start again"
+        },
+        request: &arrival.request,
         service: service.map(Url::as_str),
     };
     render(arrival, status, &page)

@@ -1,5 +1,7 @@
 //! The variables that only this function has.
 
+use directory::Cloud;
+use serde_json::Value;
 use url::{Host, Url};
 
 /// What the template says.
@@ -12,6 +14,8 @@ pub struct Settings {
     pub console_url: String,
     /// The application that signs people in; without one nobody is sent to Microsoft.
     pub client_id: Option<String>,
+    /// The cloud that knows that application.
+    pub cloud: Cloud,
     /// The name of the secret with its client secret; a public client has none.
     pub client_secret: Option<String>,
     /// The service's own sign-in page.
@@ -55,10 +59,16 @@ impl Settings {
             Some(text) => Some(url(&text).ok_or(wrong)?),
             None => None,
         };
+        let wrong = BadSetting { name: "SIGN_IN_CLOUD", expected: "empty, or global, us_gov, us_gov_dod or china" };
+        let cloud = match optional("SIGN_IN_CLOUD") {
+            Some(text) => serde_json::from_value(Value::String(text)).map_err(|_| wrong)?,
+            None => Cloud::default(),
+        };
         Ok(Self {
             stage: needed("STAGE", "the name of the stage, for example prod")?,
             console_url,
             client_id: optional("SIGN_IN_CLIENT_ID"),
+            cloud,
             client_secret: optional("SIGN_IN_SECRET"),
             service_url,
             session_key_secret: needed("SESSION_KEY_SECRET", "the name of the secret that cookies are sealed with")?,
@@ -122,6 +132,7 @@ mod tests {
         check("SERVICE_SIGN_IN_URL", "http://service.example.com");
         check("SERVICE_SIGN_IN_URL", "javascript:alert(1)");
         check("SERVICE_SIGN_IN_URL", "https://ann@service.example.com");
+        check("SIGN_IN_CLOUD", "mars");
         check("SESSION_KEY_SECRET", " ");
         assert!(with("SERVICE_SIGN_IN_URL", "http://127.0.0.1:8080/sign-in?from=console").is_ok());
     }

@@ -12,14 +12,15 @@ use engine::{
     ports::Fault,
     sign_in::{self, Here},
 };
-use entra::openid::NotSignedIn;
+use entra::openid::{NotSignedIn, sign_in_together};
+use platform::chain;
 use url::{Url, form_urlencoded};
 
 use crate::{
     Console, application,
     arrival::Arrival,
-    callback, cookies,
-    cookies::Cookies,
+    callback,
+    cookies::{Cookies, Name},
     page::{self, Words},
     redirect,
     transaction::{self, Transaction},
@@ -93,6 +94,10 @@ async fn begin(console: &Console, arrival: &Arrival, address: Address, offered: 
         return to_service(console, arrival, Some(&address));
     };
     tracing::Span::current().record("tenant", tenant.as_str());
+    if !sign_in_together(record.settings.cloud, console.settings.cloud) {
+        tracing::info!("sent to the service's own page: the tenant is in another cloud");
+        return to_service(console, arrival, Some(&address));
+    }
     if offered && record.settings.disable_login {
         return Ok(choice(console, arrival, &address));
     }
@@ -108,7 +113,7 @@ async fn begin(console: &Console, arrival: &Arrival, address: Address, offered: 
                 Ok((url, begun)) => {
                     let (connection, since) = (record.connection, (console.clock)());
                     let transaction = Transaction { tenant, connection, address, provider, begun, since };
-                    keep(console, &url, &transaction).await
+                    keep(console, arrival, &url, &transaction).await
                 }
                 Err(err) => without_microsoft(console, arrival, &address, &err),
             }
@@ -118,9 +123,16 @@ async fn begin(console: &Console, arrival: &Arrival, address: Address, offered: 
 }
 
 /// Off to Microsoft, and the browser keeps what it began.
-async fn keep(console: &Console, url: &Url, transaction: &Transaction) -> Result<Response, Fault> {
-    let cookies = Cookies::with(&console.session_key).await?;
-    let cookie = cookies.seal(cookies::TRANSACTION, transaction, Some(transaction::PATIENCE))?;
+async fn keep(console: &Console, arrival: &Arrival, url: &Url, transaction: &Transaction) -> Result<Response, Fault> {
+    let cookies = match Cookies::with(&console.session_key, arrival).await {
+        Ok(cookies) => cookies,
+        Err(fault) => {
+            callback::count_failure(console);
+            tracing::error!("sent to the service's own page: nothing can be sealed: {}", chain(&fault));
+            return to_service(console, arrival, Some(&transaction.address));
+        }
+    };
+    let cookie = cookies.seal(Name::Transaction, transaction, Some(transaction::PATIENCE))?;
     let mut response = page::redirect(StatusCode::FOUND, url.as_str())?;
     response.headers_mut().insert(SET_COOKIE, cookie);
     tracing::info!("sent to Microsoft");
@@ -164,7 +176,7 @@ pub(crate) fn service(console: &Console, address: Option<&Address>) -> Option<Ur
 }
 
 /// To the service's own page; where none is configured, a page that says so. Always the same, whoever it is for.
-fn to_service(console: &Console, arrival: &Arrival, address: Option<&Address>) -> Result<Response, Fault> {
+pub(crate) fn to_service(console: &Console, arrival: &Arrival, address: Option<&Address>) -> Result<Response, Fault> {
     match service(console, address) {
         Some(url) => page::redirect(StatusCode::FOUND, url.as_str()),
         None => Ok(page::message(arrival, StatusCode::OK, ELSEWHERE, None)),
@@ -173,6 +185,6 @@ fn to_service(console: &Console, arrival: &Arrival, address: Option<&Address>) -
 
 const ELSEWHERE: Words = Words {
     title: "Sign in on the service’s own page",
-    text: "Signing in with Microsoft is not possible for this address right now.",
+    text: "Here people sign in with Microsoft; this time it goes on at the service itself.",
     help: "Use the sign-in page that you were given for the service, or ask your administrator for it.",
 };

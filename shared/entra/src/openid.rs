@@ -4,13 +4,19 @@
 //! directory (`email`, `preferred_username`, `upn`), is not even read.
 
 mod claims;
+mod kept;
 mod keys;
 mod provider;
 
-use std::{fmt, pin::Pin, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
 
 use directory::Cloud;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use openidconnect::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken,
     HttpRequest, HttpResponse, IdTokenVerifier, IssuerUrl, LoginHint, Nonce, PkceCodeChallenge, PkceCodeVerifier,
@@ -32,13 +38,17 @@ use crate::{
 };
 
 pub use claims::Person;
-pub use provider::Provider;
+pub use provider::{Provider, sign_in_together};
 
 use claims::Token;
+use kept::Kept;
 use keys::Keys;
 
 /// How long Microsoft may take to say where it signs in: a person waits, and has another way in.
 const DISCOVERY: Duration = Duration::from_secs(3);
+/// How long the answer to that is believed, be it good or bad: a burst of requests asks once in each environment, and an
+/// outage is noticed at once.
+const BELIEVED: Duration = Duration::from_secs(1);
 /// How long Microsoft may take to turn a code into a token.
 const EXCHANGE: Duration = Duration::from_secs(6);
 
@@ -48,7 +58,11 @@ pub struct SignIn {
     clouds: Clouds,
     http: Http,
     keys: Keys,
+    providers: Kept<(Cloud, String), Result<Provider, NotSignedIn>>,
 }
+
+/// Clocks may differ by so much.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// The application that signs people in: the operator's own, for all tenants.
 pub struct Application<'a> {
@@ -90,21 +104,19 @@ pub enum NotSignedIn {
     /// What Microsoft said of itself does not fit the directory.
     #[error("the directory cannot sign people in: {0}")]
     Unfit(&'static str),
-    /// Microsoft refused the code: it was used before, is too old, or belongs to another sign-in.
+    /// Microsoft refused the code, under this number of its own: it was used before, is too old, belongs to another
+    /// sign-in, or the directory does not let the person in after all.
     #[error("Microsoft refuses the code")]
-    Code,
+    Code(Option<u64>),
     /// Microsoft refused the application itself.
     #[error("Microsoft refuses the application: {0}")]
-    Application(&'static str),
+    Application(&'static str, Option<u64>),
     /// The ID token is not one to believe.
     #[error("the ID token is refused: {0}")]
     Token(&'static str),
     /// A personal Microsoft account.
     #[error("it is a personal account")]
     Personal,
-    /// A guest: somebody of another directory.
-    #[error("it is a guest of the directory")]
-    Guest,
 }
 
 impl SignIn {
@@ -113,20 +125,32 @@ impl SignIn {
     /// # Errors
     /// An endpoint that is no base URL, or plain `http` to somewhere else than loopback.
     pub fn new(login: Option<&str>) -> Result<Self, NotBuilt> {
-        Ok(Self { clouds: Clouds::new(None, login)?, http: Http::new()?, keys: Keys::default() })
+        let (clouds, http) = (Clouds::new(None, login)?, Http::new()?);
+        Ok(Self { clouds, http, keys: Keys::default(), providers: Kept::default() })
     }
 
-    /// Ask where a directory signs in: a GUID, or a domain of it. Asked anew each time, since it also tells whether
-    /// Microsoft can be reached.
+    /// Where a directory signs in: a GUID, or a domain of it. What Microsoft says counts for a moment only, since it
+    /// also tells whether Microsoft can be reached.
     ///
     /// # Errors
     /// Microsoft cannot be reached, knows no such directory, or answers for another one.
     pub async fn provider(&self, cloud: Cloud, authority: &str) -> Result<Provider, NotSignedIn> {
+        let key = (cloud, authority.to_owned());
+        if let Some(outcome) = self.providers.get(&key) {
+            return outcome;
+        }
+        let outcome = self.discover(cloud, authority).await;
+        self.providers.keep(key, outcome.clone(), BELIEVED);
+        outcome
+    }
+
+    async fn discover(&self, cloud: Cloud, authority: &str) -> Result<Provider, NotSignedIn> {
         let login = &self.clouds.place(cloud).login;
         let url = login.at(&[authority, "v2.0", ".well-known", "openid-configuration"]);
         let answer = exchange(self.http.request(Method::GET, url, false), DISCOVERY).await.map_err(unreachable)?;
         match answer.status.as_u16() {
             200 => provider::read(&answer.body, login, cloud, authority),
+            404 => provider::without_document(login, cloud, authority),
             status @ (429 | 500..) => Err(NotSignedIn::Unreachable(format!("it answers {status}"))),
             _ => Err(NotSignedIn::Unfit("Microsoft knows no such directory")),
         }
@@ -173,11 +197,15 @@ impl SignIn {
         let token = Token::from_str(&token.to_string()).map_err(|_| NotSignedIn::Token("it cannot be read"))?;
         let nonce = Nonce::new(begun.nonce.clone());
         let keys = self.keys.of(&self.http, &provider.keys).await?;
-        let verified = match token.claims(&verifier(provider, application, keys)?, &nonce) {
-            // Microsoft signs with a new key now and then.
-            Err(ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)) => {
+        let verified = match token.claims(&verifier(provider, application, keys, now)?, &nonce) {
+            // Microsoft signs with a new key now and then, perhaps under a name that is known, or under none.
+            Err(ClaimsVerificationError::SignatureVerification(
+                SignatureVerificationError::NoMatchingKey
+                | SignatureVerificationError::AmbiguousKeyId(_)
+                | SignatureVerificationError::CryptoError(_),
+            )) => {
                 let keys = self.keys.of_afresh(&self.http, &provider.keys).await?;
-                token.claims(&verifier(provider, application, keys)?, &nonce)
+                token.claims(&verifier(provider, application, keys, now)?, &nonce)
             }
             verified => verified,
         };
@@ -203,9 +231,11 @@ impl SignIn {
             .await
             .map_err(|err| match err {
                 RequestTokenError::Request(trouble) => NotSignedIn::Unreachable(trouble.to_string()),
-                RequestTokenError::ServerResponse(refusal) => refused(refusal.error()),
+                RequestTokenError::ServerResponse(refusal) => {
+                    refused(refusal.error(), aadsts(refusal.error_description().map_or("", String::as_str)))
+                }
                 RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                    NotSignedIn::Token("the answer cannot be read")
+                    NotSignedIn::Unreachable("its answer cannot be read".to_owned())
                 }
             })
     }
@@ -258,32 +288,42 @@ fn client(provider: &Provider, application: &Application<'_>) -> Result<CoreClie
 }
 
 fn issuer(provider: &Provider) -> Result<IssuerUrl, NotSignedIn> {
-    IssuerUrl::new(provider.issuer.clone()).map_err(|_| NotSignedIn::Unfit("its issuer is no URL"))
+    IssuerUrl::new(provider.issuers.first().cloned().unwrap_or_default())
+        .map_err(|_| NotSignedIn::Unfit("its issuer is no URL"))
 }
 
-/// Signature, issuer, audience, time and nonce. RS256 only: no token without a signature, none signed with a secret.
+/// Signature, audience, time and nonce; [`claims`] look at the issuer, of which there can be two. RS256 only: no token without a signature, none signed with a secret.
 fn verifier(
     provider: &Provider,
     application: &Application<'_>,
     keys: CoreJsonWebKeySet,
+    now: Timestamp,
 ) -> Result<IdTokenVerifier<'static, openidconnect::core::CoreJsonWebKey>, NotSignedIn> {
     let id = ClientId::new(application.client_id.to_owned());
     let verifier = IdTokenVerifier::new_public_client(id, issuer(provider)?, keys);
-    Ok(verifier.set_allowed_algs([CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256]))
+    Ok(verifier
+        .require_issuer_match(false)
+        .set_allowed_algs([CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256])
+        .set_time_fn(move || SystemTime::from(now - SKEW).into()))
 }
 
-/// What the token endpoint said (RFC 6749 section 5.2).
-fn refused(error: &CoreErrorResponseType) -> NotSignedIn {
+/// What the token endpoint said (RFC 6749 section 5.2). Whatever the code can be the cause of is the code's fault:
+/// anybody can come back with any code.
+fn refused(error: &CoreErrorResponseType, number: Option<u64>) -> NotSignedIn {
     match error {
-        CoreErrorResponseType::InvalidGrant => NotSignedIn::Code,
-        CoreErrorResponseType::InvalidClient => NotSignedIn::Application("invalid_client"),
-        CoreErrorResponseType::UnauthorizedClient => NotSignedIn::Application("unauthorized_client"),
-        CoreErrorResponseType::InvalidRequest => NotSignedIn::Application("invalid_request"),
+        CoreErrorResponseType::InvalidClient => NotSignedIn::Application("invalid_client", number),
+        CoreErrorResponseType::UnauthorizedClient => NotSignedIn::Application("unauthorized_client", number),
         CoreErrorResponseType::Extension(code) if code == "temporarily_unavailable" => {
             NotSignedIn::Unreachable("it says that it is temporarily unavailable".to_owned())
         }
-        _ => NotSignedIn::Application("another error"),
+        _ => NotSignedIn::Code(number),
     }
+}
+
+/// Microsoft's own number of an error: the rest of what it says can name people.
+pub fn aadsts(description: &str) -> Option<u64> {
+    let digits = description.strip_prefix("AADSTS")?;
+    digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// Why a token is refused, in words that repeat nothing of it.
@@ -291,7 +331,6 @@ fn reason(err: &ClaimsVerificationError) -> &'static str {
     match err {
         ClaimsVerificationError::Expired(_) => "it has expired",
         ClaimsVerificationError::InvalidAudience(_) => "it is for another application",
-        ClaimsVerificationError::InvalidIssuer(_) => "another issuer made it",
         ClaimsVerificationError::InvalidNonce(_) => "it belongs to another sign-in",
         ClaimsVerificationError::SignatureVerification(
             SignatureVerificationError::DisallowedAlg(_) | SignatureVerificationError::NoSignature,
@@ -301,5 +340,35 @@ fn reason(err: &ClaimsVerificationError) -> &'static str {
         }
         ClaimsVerificationError::SignatureVerification(_) => "its signature is wrong",
         _ => "it does not hold",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn r8_4_only_what_no_code_can_cause_is_the_applications_fault() {
+        check("invalid_client",          "Microsoft refuses the application: invalid_client");
+        check("unauthorized_client",     "Microsoft refuses the application: unauthorized_client");
+        check("invalid_grant",           "Microsoft refuses the code");
+        check("invalid_request",         "Microsoft refuses the code");
+        check("interaction_required",    "Microsoft refuses the code");
+        check("temporarily_unavailable", "Microsoft cannot be reached: it says that it is temporarily unavailable");
+    }
+
+    #[track_caller]
+    fn check(error: &str, expected: &str) {
+        let error = serde_json::from_value(error.into()).unwrap();
+        assert_eq!(refused(&error, None).to_string(), expected);
+    }
+
+    #[test]
+    fn only_the_number_of_an_error_is_read() {
+        assert_eq!(aadsts("AADSTS50105: The signed in user 'ann@contoso.com' is not assigned to a role"), Some(50_105));
+        for other in ["", "AADSTS", "AADSTS: ann", "ann@contoso.com", "AADSTS99999999999999999999999"] {
+            assert_eq!(aadsts(other), None, "{other}");
+        }
     }
 }

@@ -70,7 +70,7 @@ async fn r8_5_each_account_that_may_not_sign_in_gets_its_own_page() {
         ("alexw@contoso.com", "Your account has no sign-in", "silent_user"),
         ("diegos@contoso.com", "This is a functional account", "functional_account"),
         ("new@contoso.com", "Your account is not known here", "unknown"),
-        ("guest@contoso.com", "Guests cannot sign in here", "guest"),
+        ("guest@contoso.com", "Your guest account is not known here", "unknown"),
     ] {
         world.log();
         let browser = world.browser();
@@ -87,6 +87,25 @@ async fn r8_5_each_account_that_may_not_sign_in_gets_its_own_page() {
     world.log();
     let page = browser.get(&back).await;
     world.refused("blocked", &browser, &page, "Your account is switched off", "disabled");
+}
+
+#[tokio::test]
+async fn r8_1_a_guest_who_is_synchronised_signs_in() {
+    let world = World::empty().await;
+    world.connect(json!({"sync_guests": true})).await;
+    let guest = json!({
+        "displayName": "Guest", "userPrincipalName": "guest_fabrikam.com#EXT#@contoso.com", "userType": "Guest",
+        "mail": "guest@contoso.com", "proxyAddresses": ["SMTP:guest@contoso.com"],
+    });
+    world.microsoft.create_user(CONTOSO.name, guest).unwrap();
+    world.sync().await;
+    let external_member = json!({"claims": {"acct": 0, "idp": "https://sts.windows.net/fabrikam/"}});
+    for (how, address) in [(json!({}), "guest@contoso.com"), (external_member, "adelev@contoso.com")] {
+        world.sign_ins(how);
+        let browser = world.browser();
+        browser.sign_in(address).await;
+        assert_eq!(browser.signed_in_as().await.as_deref(), Some(address));
+    }
 }
 
 #[tokio::test]

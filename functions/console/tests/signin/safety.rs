@@ -114,6 +114,12 @@ async fn our_own_failures_are_named_on_the_page_and_in_the_log() {
     let world = World::new().await;
     let broken = world.browser_at(|console| console.session_key = Secret::Known("short".into()));
     world.log();
+    assert_eq!(broken.get("/").await.status, StatusCode::OK, "nobody needs the key yet");
+    assert_eq!(broken.post("/signout", "").await.location(), format!("{BASE}/"));
+    let page = broken.get("/signin?address=adelev@contoso.com").await;
+    assert_eq!(page.location(), format!("{SERVICE}?address=adelev%40contoso.com"));
+    assert!(world.log().contains("ERROR"));
+    broken.set_cookies([("__Host-session".to_owned(), "any".to_owned())].into());
     let page = broken.get("/").await;
     assert_eq!((page.status, page.title()), (StatusCode::SERVICE_UNAVAILABLE, "Something went wrong"));
     let request = page.body.split("<code>").nth(1).unwrap().split("</code>").next().unwrap();

@@ -1,6 +1,7 @@
 //! Which way an address goes (rules 8.2 to 8.4).
 
 use axum::http::StatusCode;
+use directory::Cloud;
 use graph_standin::{About, CONTOSO, Fault, Rule};
 use serde_json::json;
 
@@ -57,20 +58,57 @@ async fn r8_2_everybody_of_the_tenant_goes_to_microsoft_unless_it_cannot_be_reac
     ] {
         world.microsoft.clear_faults();
         world.microsoft.fault(Rule::new(fault).on(About::Token).path("openid-configuration"));
-        let outcome = way(&browser, "address=adelev@contoso.com").await;
+        let outcome = way(&world.browser(), "address=adelev@contoso.com").await;
         assert_eq!(outcome, "service ?address=adelev%40contoso.com", "{name}");
         assert!(world.log().contains("sent to the service's own page"), "{name}");
     }
     world.microsoft.clear_faults();
 
     // Discovery works, and the token endpoint does not.
-    let start = browser.get("/signin?address=adelev@contoso.com").await;
-    let back = browser.at_microsoft(&start.location()).await;
-    world.microsoft.fault(Rule::new(Fault::Status { code: 503, body: None }).on(About::Token).path("token"));
-    let page = browser.get(&back).await;
-    assert_eq!(page.location(), format!("{SERVICE}?address=adelev%40contoso.com"));
-    assert!(browser.cookies().is_empty(), "the sign-in is over");
+    let empty = || Some(json!(""));
+    for (name, fault) in [
+        ("503", Fault::Status { code: 503, body: None }),
+        ("a page of a proxy", Fault::NotJson),
+        ("a refusal without a reason", Fault::Status { code: 400, body: empty() }),
+    ] {
+        world.microsoft.clear_faults();
+        let start = browser.get("/signin?address=adelev@contoso.com").await;
+        let back = browser.at_microsoft(&start.location()).await;
+        world.microsoft.fault(Rule::new(fault).on(About::Token).path("token"));
+        let page = browser.get(&back).await;
+        assert_eq!(page.location(), format!("{SERVICE}?address=adelev%40contoso.com"), "{name}");
+        assert!(browser.cookies().is_empty(), "{name}: the sign-in is over");
+    }
     assert!(!world.log().contains('@'), "logs name nobody");
+}
+
+#[tokio::test]
+async fn r8_2_what_microsoft_says_of_itself_counts_for_a_moment() {
+    let world = World::new().await;
+    let asked = || world.microsoft.requests().iter().filter(|request| request.path.contains("openid")).count();
+    let browser = world.browser();
+    world.microsoft.clear_requests();
+    for _ in 0..3 {
+        assert_eq!(way(&browser, "address=adelev@contoso.com").await, "Microsoft");
+    }
+    assert_eq!(asked(), 1, "a good answer");
+    world.microsoft.fault(Rule::new(Fault::Status { code: 503, body: None }).on(About::Token).path("openid"));
+    world.microsoft.clear_requests();
+    let browser = world.browser();
+    for _ in 0..2 {
+        assert!(way(&browser, "address=adelev@contoso.com").await.starts_with("service"));
+    }
+    assert_eq!(asked(), 1, "a failure");
+}
+
+#[tokio::test]
+async fn r1_4_tenants_of_another_cloud_go_to_the_services_own_page() {
+    let world = World::new().await;
+    let gov = world.browser_at(|console| console.settings.cloud = Cloud::UsGov);
+    assert_eq!(way(&gov, "address=adelev@contoso.com").await, "service ?address=adelev%40contoso.com");
+    world.admin(json!({"action": "put_tenant", "settings": {"disable_login": true}})).await;
+    assert_eq!(way(&gov, "address=adelev@contoso.com").await, "service ?address=adelev%40contoso.com");
+    assert_eq!(way(&world.browser(), "address=adelev@contoso.com").await, "Sign in");
 }
 
 #[tokio::test]

@@ -109,7 +109,8 @@ impl World {
         Browser::new(self.router(otherwise))
     }
 
-    fn router(&self, otherwise: impl FnOnce(&mut Console)) -> Router {
+    /// A console that is set up otherwise.
+    pub(crate) fn router(&self, otherwise: impl FnOnce(&mut Console)) -> Router {
         let id = SIGN_IN_CLIENT_ID.to_string();
         let settings = Settings::from_lookup(|name| {
             let value = match name {

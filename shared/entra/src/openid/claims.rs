@@ -11,12 +11,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    NotSignedIn,
+    NotSignedIn, SKEW,
     provider::{PERSONAL, Provider},
 };
-
-/// Clocks may differ by so many seconds.
-const SKEW: i64 = 300;
 
 /// Somebody whom Microsoft has just signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +22,8 @@ pub struct Person {
     pub directory: Uuid,
     /// `oid`: the object in it; Graph's `id` of the user.
     pub object: ObjectId,
+    /// The account belongs to another directory. That only says what to tell somebody who is not known here.
+    pub guest: bool,
 }
 
 /// Microsoft's claims beside OpenID's (the page "ID token claims reference").
@@ -44,19 +43,22 @@ impl AdditionalClaims for Microsofts {}
 pub(super) type Token =
     IdToken<Microsofts, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
 
-/// Who a verified token is about, where that is a member of the very directory that was asked.
+/// Who a verified token is about, where that is somebody of the very directory that was asked.
 pub(super) fn person(
     claims: &IdTokenClaims<Microsofts, CoreGenderClaim>,
     provider: &Provider,
     now: Timestamp,
 ) -> Result<Person, NotSignedIn> {
+    if !provider.issuers.iter().any(|issuer| issuer == claims.issuer().as_str()) {
+        return Err(NotSignedIn::Token("another issuer made it"));
+    }
     decide(claims.additional_claims(), provider, now)
 }
 
 fn decide(claims: &Microsofts, provider: &Provider, now: Timestamp) -> Result<Person, NotSignedIn> {
     let Microsofts { tid, oid, idp, acct, nbf } = claims;
     let guid = |text: &Option<String>| text.as_deref().and_then(|text| Uuid::try_parse(text).ok());
-    if nbf.is_some_and(|from| from > now.as_second() + SKEW) {
+    if nbf.is_some_and(|from| from > (now + SKEW).as_second()) {
         return Err(NotSignedIn::Token("it is not valid yet"));
     }
     let directory = guid(tid).ok_or(NotSignedIn::Token("it names no directory"))?;
@@ -66,20 +68,17 @@ fn decide(claims: &Microsofts, provider: &Provider, now: Timestamp) -> Result<Pe
     if directory != provider.directory {
         return Err(NotSignedIn::Token("it is of another directory"));
     }
-    let guest = match acct {
-        None => false,
-        Some(Value::Number(number)) => number.as_i64() != Some(0),
-        Some(Value::String(text)) => text != "0",
-        Some(_) => true,
+    let member = match acct {
+        None => true,
+        Some(Value::Number(number)) => number.as_i64() == Some(0),
+        Some(Value::String(text)) => text == "0",
+        Some(_) => false,
     };
-    // Where the claim is there for a member, it names the directory itself, in one of its two forms.
-    let own = [provider.issuer.clone(), format!("https://sts.windows.net/{directory}/")];
-    if guest || idp.as_ref().is_some_and(|idp| !own.contains(idp)) {
-        return Err(NotSignedIn::Guest);
-    }
+    // Where the claim is there for a member, it names the directory itself.
+    let elsewhere = idp.as_ref().is_some_and(|idp| !idp.contains(&directory.to_string()));
     let object = guid(oid).ok_or(NotSignedIn::Token("it names no object"))?;
     let object = ObjectId::try_from(object.to_string()).map_err(|_| NotSignedIn::Token("it names no object"))?;
-    Ok(Person { directory, object })
+    Ok(Person { directory, object, guest: !member || elsewhere })
 }
 
 #[cfg(test)]
@@ -95,17 +94,18 @@ mod tests {
     #[rustfmt::skip]
     fn r8_1_directory_and_object_say_who_it_is_and_nothing_else_does() {
         let other = "11111111-2222-4333-8444-555555555555";
+        let guest = format!("{OID}, a guest");
         let issuer = format!("https://login.microsoftonline.com/{TID}/v2.0");
         let sts = format!("https://sts.windows.net/{TID}/");
         check("a member",                    json!({"tid": TID, "oid": OID}),                                    OID);
         check("who says so",                 json!({"tid": TID, "oid": OID, "acct": 0, "idp": issuer, "nbf": 0}), OID);
         check("in the older form",           json!({"tid": TID, "oid": OID, "idp": sts}),                        OID);
         check("in capital letters",          json!({"tid": TID.to_uppercase(), "oid": OID.to_uppercase()}),      OID);
-        check("a guest",                     json!({"tid": TID, "oid": OID, "acct": 1}),                         "it is a guest of the directory");
-        check("a guest, as text",            json!({"tid": TID, "oid": OID, "acct": "1"}),                       "it is a guest of the directory");
-        check("an account of some kind",     json!({"tid": TID, "oid": OID, "acct": true}),                      "it is a guest of the directory");
-        check("somebody of another's",       json!({"tid": TID, "oid": OID, "idp": format!("https://sts.windows.net/{other}/")}), "it is a guest of the directory");
-        check("somebody with a Live id",     json!({"tid": TID, "oid": OID, "idp": "live.com"}),                 "it is a guest of the directory");
+        check("a guest",                     json!({"tid": TID, "oid": OID, "acct": 1}),                         &guest);
+        check("a guest, as text",            json!({"tid": TID, "oid": OID, "acct": "1"}),                       &guest);
+        check("an account of some kind",     json!({"tid": TID, "oid": OID, "acct": true}),                      &guest);
+        check("somebody of another's",       json!({"tid": TID, "oid": OID, "idp": format!("https://sts.windows.net/{other}/")}), &guest);
+        check("somebody with a Live id",     json!({"tid": TID, "oid": OID, "idp": "live.com"}),                 &guest);
         check("another directory",           json!({"tid": other, "oid": OID}),                                  "the ID token is refused: it is of another directory");
         check("no directory",                json!({"oid": OID}),                                                "the ID token is refused: it names no directory");
         check("a personal account",          json!({"tid": PERSONAL, "oid": OID}),                               "it is a personal account");
@@ -121,14 +121,18 @@ mod tests {
         let url = || "https://login.microsoftonline.com".parse().unwrap();
         let provider = Provider {
             directory: TID.parse().unwrap(),
-            issuer: format!("https://login.microsoftonline.com/{TID}/v2.0"),
+            issuers: vec![format!("https://login.microsoftonline.com/{TID}/v2.0")],
             authorize: url(),
             token: url(),
             keys: url(),
         };
         let claims = serde_json::from_value(claims).unwrap();
         let outcome = decide(&claims, &provider, Timestamp::UNIX_EPOCH);
-        let outcome = outcome.map_or_else(|err| err.to_string(), |person| person.object.to_string());
+        let outcome = match outcome {
+            Ok(Person { object, guest: false, .. }) => object.to_string(),
+            Ok(Person { object, .. }) => format!("{object}, a guest"),
+            Err(err) => err.to_string(),
+        };
         assert_eq!(outcome, expected, "{name}");
     }
 }

@@ -17,8 +17,8 @@ pub(super) const PERSONAL: Uuid = uuid!("9188040d-6c67-4c5b-b112-36a304b66dad");
 pub struct Provider {
     /// The directory's GUID.
     pub directory: Uuid,
-    /// Exactly the `iss` of its tokens.
-    pub(super) issuer: String,
+    /// What the `iss` of its tokens may be, exactly.
+    pub(super) issuers: Vec<String>,
     /// Where people are sent.
     pub(super) authorize: Url,
     /// Where a code becomes a token.
@@ -36,43 +36,103 @@ fn issuers(cloud: Cloud) -> &'static [&'static str] {
     }
 }
 
+/// Whether two clouds sign people in at the same place, so that one application is known in both.
+pub fn sign_in_together(one: Cloud, other: Cloud) -> bool {
+    issuers(one) == issuers(other)
+}
+
+/// What a discovery document says.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Document {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    jwks_uri: String,
+}
+
 /// Read the discovery document of `authority`, a GUID or a domain, that came from `login`.
 pub(super) fn read(document: &[u8], login: &Endpoint, cloud: Cloud, authority: &str) -> Result<Provider, NotSignedIn> {
-    #[derive(Deserialize)]
-    struct Document {
-        issuer: String,
-        authorization_endpoint: String,
-        token_endpoint: String,
-        jwks_uri: String,
-    }
-    let unfit = NotSignedIn::Unfit;
-    let document: Document =
-        serde_json::from_slice(document).map_err(|_| unfit("the discovery document cannot be read"))?;
-    let microsofts: Vec<Endpoint> = issuers(cloud).iter().filter_map(|host| Endpoint::parse(host).ok()).collect();
-    let pinned = |link: &str| microsofts.iter().find_map(|host| host.pin(link));
-    // A local sign-in is asked and nobody else; Microsoft's own hosts may name each other.
-    let is_microsoft = issuers(cloud).iter().any(|host| login.pin(host).is_some());
-    let here = |link: &str| login.pin(link).or_else(|| pinned(link).filter(|_| is_microsoft));
+    let document = serde_json::from_slice(document);
+    let document = document.map_err(|_| NotSignedIn::Unfit("the discovery document cannot be read"))?;
+    provider(document, login, cloud, authority)
+}
 
-    let issuer = login.pin(&document.issuer).or_else(|| pinned(&document.issuer));
-    let issuer = issuer.ok_or(unfit("its issuer is not Microsoft"))?;
-    let path: Vec<&str> = issuer.path_segments().into_iter().flatten().collect();
-    let [.., id, "v2.0"] = path.as_slice() else { return Err(unfit("its issuer names no directory")) };
-    let directory = Uuid::try_parse(id).map_err(|_| unfit("its issuer names no directory"))?;
-    if directory == PERSONAL {
+/// Microsoft has no document for a directory that it does not know; another sign-in may have none at all.
+pub(super) fn without_document(login: &Endpoint, cloud: Cloud, authority: &str) -> Result<Provider, NotSignedIn> {
+    if is_microsoft(login, cloud) {
+        return Err(NotSignedIn::Unfit("Microsoft knows no such directory"));
+    }
+    provider(Document::default(), login, cloud, authority)
+}
+
+fn provider(document: Document, login: &Endpoint, cloud: Cloud, authority: &str) -> Result<Provider, NotSignedIn> {
+    // Documents for many directories leave the directory open.
+    let issuer = document.issuer.replace("{tenantid}", authority);
+    let document = Document { issuer, ..document };
+    let directory = directory_of(&document.issuer);
+    let asked = Uuid::try_parse(authority).ok();
+    if [directory, asked].contains(&Some(PERSONAL)) {
         return Err(NotSignedIn::Personal);
     }
-    if Uuid::try_parse(authority).is_ok_and(|asked| asked != directory) {
-        return Err(unfit("its issuer is another directory"));
+    if let (Some(directory), Some(asked)) = (directory, asked)
+        && directory != asked
+    {
+        return Err(NotSignedIn::Unfit("its issuer is another directory"));
     }
-    let elsewhere = unfit("one of its addresses is somewhere else");
+    if is_microsoft(login, cloud) {
+        microsofts(document, directory, cloud)
+    } else {
+        let directory = directory.or(asked).ok_or(NotSignedIn::Unfit("its directory is not told"))?;
+        Ok(anothers(document, directory, login, cloud, authority))
+    }
+}
+
+/// Microsoft is believed about its own hosts, which may name each other, and about nothing else.
+fn microsofts(document: Document, directory: Option<Uuid>, cloud: Cloud) -> Result<Provider, NotSignedIn> {
+    let here = |link: &str| hosts(cloud).find_map(|host| host.pin(link));
+    here(&document.issuer).ok_or(NotSignedIn::Unfit("its issuer is not Microsoft"))?;
+    let elsewhere = NotSignedIn::Unfit("one of its addresses is somewhere else");
     Ok(Provider {
-        directory,
+        directory: directory.ok_or(NotSignedIn::Unfit("its issuer names no directory"))?,
         authorize: here(&document.authorization_endpoint).ok_or(elsewhere.clone())?,
         token: here(&document.token_endpoint).ok_or(elsewhere.clone())?,
         keys: here(&document.jwks_uri).ok_or(elsewhere)?,
-        issuer: document.issuer,
+        issuers: vec![document.issuer],
     })
+}
+
+/// Another sign-in is asked where it was configured and nowhere else, and issues tokens in its own name or in
+/// Microsoft's.
+fn anothers(document: Document, directory: Uuid, login: &Endpoint, cloud: Cloud, authority: &str) -> Provider {
+    let here = |link: &str, path: &[&str]| login.pin(link).unwrap_or_else(|| login.at(&[&[authority], path].concat()));
+    let own = match document.issuer.trim_end_matches('/') {
+        "" => login.at(&[&directory.to_string(), "v2.0"]).into(),
+        issuer => issuer.to_owned(),
+    };
+    let microsofts = issuers(cloud).iter().map(|host| format!("{host}/{directory}/v2.0"));
+    let issuers = [format!("{own}/"), own].into_iter().chain(microsofts).collect();
+    Provider {
+        directory,
+        authorize: here(&document.authorization_endpoint, &["oauth2", "v2.0", "authorize"]),
+        token: here(&document.token_endpoint, &["oauth2", "v2.0", "token"]),
+        keys: here(&document.jwks_uri, &["discovery", "v2.0", "keys"]),
+        issuers,
+    }
+}
+
+fn hosts(cloud: Cloud) -> impl Iterator<Item = Endpoint> {
+    issuers(cloud).iter().filter_map(|host| Endpoint::parse(host).ok())
+}
+
+fn is_microsoft(login: &Endpoint, cloud: Cloud) -> bool {
+    issuers(cloud).iter().any(|host| login.pin(host).is_some())
+}
+
+/// The directory that an issuer of Microsoft's form names.
+fn directory_of(issuer: &str) -> Option<Uuid> {
+    let mut parts = issuer.trim_end_matches('/').rsplit('/');
+    (parts.next()? == "v2.0").then(|| parts.next()).flatten().and_then(|id| Uuid::try_parse(id).ok())
 }
 
 #[cfg(test)]
@@ -108,9 +168,8 @@ mod tests {
         let personal = json!({
             "issuer": format!("{GLOBAL}/{PERSONAL}/v2.0"), "authorization_endpoint": GLOBAL, "token_endpoint": GLOBAL, "jwks_uri": GLOBAL,
         });
-        let common = json!({
-            "issuer": format!("{GLOBAL}/{{tenantid}}/v2.0"), "authorization_endpoint": GLOBAL, "token_endpoint": GLOBAL, "jwks_uri": GLOBAL,
-        });
+        let mut common = document(GLOBAL, GLOBAL);
+        common["issuer"] = json!(format!("{GLOBAL}/{{tenantid}}/v2.0"));
         let other = "11111111-2222-4333-8444-555555555555";
         let (global, china) = (Cloud::Global, Cloud::China);
         check("its own GUID",             global, GLOBAL, GUID,               &document(GLOBAL, GLOBAL),        "");
@@ -125,10 +184,50 @@ mod tests {
         check("another page",             global, GLOBAL, GUID,               &elsewhere("authorization_endpoint"), "somewhere else");
         check("another token endpoint",   global, GLOBAL, GUID,               &elsewhere("token_endpoint"),     "somewhere else");
         check("other keys",               global, GLOBAL, GUID,               &elsewhere("jwks_uri"),           "somewhere else");
-        check("a local one, sent away",   global, LOCAL,  GUID,               &document(LOCAL, GLOBAL),         "somewhere else");
+        check("a template",               global, GLOBAL, GUID,               &common,                          "");
         check("no directory",             global, GLOBAL, "contoso.com",      &common,                          "its issuer names no directory");
         check("personal accounts",        global, GLOBAL, "outlook.com",      &personal,                        "a personal account");
-        check("no document",              global, GLOBAL, GUID,               &json!([]),                       "cannot be read");
+        check("no document",              global, GLOBAL, GUID,               &json!("<html>"),                 "cannot be read");
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn s9_another_sign_in_is_asked_where_it_is_and_nowhere_else() {
+        let local = format!("{LOCAL}/{GUID}/v2.0");
+        let issued = |issuer: &str| json!({"issuer": issuer});
+        let docker = "http://entra:8080";
+        //        its document                                            its own issuer, or nothing
+        elsewhere(&document(LOCAL, LOCAL),                                &local);
+        elsewhere(&document(LOCAL, GLOBAL),                               &local);
+        elsewhere(&document(docker, docker),                              &format!("{docker}/{GUID}/v2.0"));
+        elsewhere(&json!({}),                                             &local);
+        elsewhere(&issued(&format!("{local}/")),                          &local);
+        elsewhere(&issued(&format!("{local}/")),                          &format!("{local}/"));
+        elsewhere(&issued(&format!("{LOCAL}/{{tenantid}}/v2.0")),         &local);
+        elsewhere(&issued("https://issuer.example"),                      "https://issuer.example");
+        elsewhere(&document(LOCAL, LOCAL),                                &format!("{GLOBAL}/{GUID}/v2.0"));
+        let login = Endpoint::parse(LOCAL).unwrap();
+        let unknown = without_document(&login, Cloud::Global, "contoso.com").unwrap_err();
+        assert_eq!(unknown, NotSignedIn::Unfit("its directory is not told"));
+        let microsoft = Endpoint::parse(GLOBAL).unwrap();
+        assert!(without_document(&microsoft, Cloud::Global, GUID).is_err(), "Microsoft has a document for every directory");
+    }
+
+    #[track_caller]
+    fn elsewhere(document: &Value, issuer: &str) {
+        let login = Endpoint::parse(&format!("{LOCAL}/")).unwrap();
+        let provider = read(document.to_string().as_bytes(), &login, Cloud::Global, GUID).unwrap();
+        assert_eq!(provider.authorize.as_str(), format!("{LOCAL}/{GUID}/oauth2/v2.0/authorize"));
+        assert_eq!(provider.token.as_str(), format!("{LOCAL}/{GUID}/oauth2/v2.0/token"));
+        assert_eq!(provider.keys.as_str(), format!("{LOCAL}/{GUID}/discovery/v2.0/keys"));
+        assert!(provider.issuers.iter().any(|one| one == issuer), "{provider:?}");
+        assert!(!provider.issuers.iter().any(|one| one.trim_matches('/').is_empty()), "{provider:?}");
+    }
+
+    #[test]
+    fn r1_4_which_clouds_sign_in_together() {
+        assert!(sign_in_together(Cloud::UsGov, Cloud::UsGovDod) && sign_in_together(Cloud::China, Cloud::China));
+        assert!(!sign_in_together(Cloud::Global, Cloud::UsGov) && !sign_in_together(Cloud::China, Cloud::Global));
     }
 
     #[track_caller]
