@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const FUNCTIONS: [&str; 4] = ["dispatch", "sync", "report", "admin"];
+const FUNCTIONS: [&str; 6] = ["dispatch", "sync", "report", "admin", "rotate", "console"];
 const STARTS: usize = 9;
 
 /// A program built beside this one.
@@ -53,6 +53,12 @@ fn start(path: &PathBuf) -> Result<(Duration, f64), Box<dyn Error>> {
             ("SYNC_QUEUE_URL", "http://127.0.0.1/sync".to_owned()),
             ("REPORT_QUEUE_URL", "http://127.0.0.1/report".to_owned()),
             ("SECRET_PREFIX", "entra-sync/bench/".to_owned()),
+            ("SEALING_KEY_ARN", "arn:aws:kms:eu-west-1:000000000000:key/bench".to_owned()),
+            ("IDENTITY_ROLE_ARN", "arn:aws:iam::000000000000:role/bench".to_owned()),
+            ("CONFIGURATION_SET", "bench".to_owned()),
+            ("REPORT_CONCURRENCY", "5".to_owned()),
+            ("CONSOLE_URL", "https://bench.example".to_owned()),
+            ("SESSION_KEY_SECRET", "bench".to_owned()),
             ("MAIL_FROM", "bench@mail.example".to_owned()),
             ("OPERATOR_MAIL", "bench@mail.example".to_owned()),
             ("AWS_REGION", "eu-west-1".to_owned()),
