@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::{
     keys,
-    lease::{put, set},
-    operator::AUDIT_KEPT,
+    lease::set,
+    operator::written_down,
     ports::{Change, Condition, Item, Write},
-    records::{Audit, Tenant, Warning, write},
+    records::{Audit, Tenant, Warning},
 };
 
 /// How long a tenant may go without.
@@ -78,11 +78,4 @@ pub fn stop(id: &TenantId, tenant: &Tenant, now: Timestamp) -> Vec<Write> {
         only_if: vec![Condition::Equals("rev", json!(tenant.rev))],
     };
     vec![changed, set(keys::report(id), never), written_down(id, &audit, "no_tech_contact")]
-}
-
-/// The entry of the audit for something that nobody asked for.
-pub(crate) fn written_down(id: &TenantId, audit: &Audit, nonce: &str) -> Write {
-    let mut item = write(audit);
-    item.insert("ttl".to_owned(), json!(audit.at.as_second() + AUDIT_KEPT));
-    put(keys::audit(id, audit.at, nonce), item)
 }

@@ -46,7 +46,7 @@ impl From<Failure> for Refused {
 /// So often a change is tried that somebody else's comes in between of.
 pub(crate) const TRIES: usize = 5;
 /// How long the audit is kept, in seconds.
-pub(crate) const AUDIT_KEPT: i64 = 400 * 86_400;
+const AUDIT_KEPT: i64 = 400 * 86_400;
 /// What the owner of a lease starts with that was taken to delete the tenant.
 pub(crate) const DELETING: &str = "delete ";
 
@@ -106,9 +106,7 @@ impl Asked {
 
     /// The same of an entry that says more.
     pub(crate) fn written_down(&self, part: usize, audit: Audit) -> Write {
-        let mut item = write(&audit);
-        item.insert("ttl".to_owned(), json!(self.now.as_second() + AUDIT_KEPT));
-        put(keys::audit(&self.tenant, self.now, &format!("{}.{part}", self.nonce)), item)
+        written_down(&self.tenant, &audit, &format!("{}.{part}", self.nonce))
     }
 
     /// The condition that the tenant is there, for writes that do not touch its settings.
@@ -128,6 +126,13 @@ impl Asked {
         let hash = blake3::hash(self.nonce.as_bytes());
         hash.as_bytes()[..10].iter().fold(0, |number, byte| (number << 8) | u128::from(*byte))
     }
+}
+
+/// An entry of the audit; `nonce` tells it from others of the same moment.
+pub(crate) fn written_down(tenant: &TenantId, audit: &Audit, nonce: &str) -> Write {
+    let mut item = write(audit);
+    item.insert("ttl".to_owned(), json!(audit.at.as_second() + AUDIT_KEPT));
+    put(keys::audit(tenant, audit.at, nonce), item)
 }
 
 /// The write that asks for everybody to be evaluated by the next run (rule 4.10).

@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 
 pub use registration::{Certificate, NewSecret, NotAdded, Registered, Registration};
 pub use rotation::{Rotated, Version, Versions};
-pub use secrets::{Moved, Place, Secrets};
+pub use secrets::{Moved, Place, RENEWAL_DAYS, Secrets};
 
 /// The world failed: storage, queue, mail or secrets, not Microsoft and not the caller.
 #[derive(Debug, thiserror::Error)]

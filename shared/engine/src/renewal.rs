@@ -9,12 +9,10 @@ use crate::{
     credential, keys,
     lease::set,
     operator::{self, Asked, Refused},
-    ports::{Fault, Item, Secrets, Store},
+    ports::{Fault, Item, RENEWAL_DAYS, Secrets, Store},
     records::{NotRenewed, Schedule, Tenant},
 };
 
-/// A secret is renewed every so many days, for the first time after as many.
-const EVERY_DAYS: i64 = 14;
 /// With fewer days left the first renewal is not waited for: it, and the one after it, should it fail, might be too late.
 const SOON_DAYS: i32 = 45;
 
@@ -40,7 +38,7 @@ pub(crate) async fn hurry(
 ) {
     let soon = credential::days_left(tenant, sync, asked.now).is_some_and(|days| days < SOON_DAYS);
     let renewed = credential::facts(tenant).filter(|facts| facts.key_id.is_some()).map(|facts| facts.saved_at);
-    let lately = |at| asked.now.duration_since(at) < SignedDuration::from_hours(24 * EVERY_DAYS);
+    let lately = |at| asked.now.duration_since(at) < SignedDuration::from_hours(24 * RENEWAL_DAYS);
     if !soon || renewed.is_some_and(lately) {
         return;
     }

@@ -10,7 +10,7 @@ use aws_sdk_secretsmanager::{
     types::RotationRulesType,
 };
 use directory::TenantId;
-use engine::ports::Fault;
+use engine::ports::{Fault, RENEWAL_DAYS};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -20,8 +20,6 @@ use crate::{
 
 /// The first pause where a deletion is still under way: Secrets Manager deletes in the background.
 const STEP: Duration = Duration::from_millis(500);
-/// How often a secret is renewed. Counted from the last renewal, also one by hand.
-const DAYS: i64 = 14;
 /// After so long nobody is working on a pending version any longer: a step takes minutes, and so do its repetitions.
 const LEFT: Duration = Duration::from_secs(3600);
 
@@ -126,7 +124,7 @@ impl SecretsManager {
         }
     }
 
-    /// Have `function` renew it from now on, beginning in [`DAYS`] days. Whether there is such a secret.
+    /// Have `function` renew it from now on, beginning in [`RENEWAL_DAYS`] days, counted from the last renewal, also one by hand. Whether there is such a secret.
     pub(crate) async fn start_rotation(&self, tenant: &TenantId, function: &str) -> Result<bool, Fault> {
         let name = self.name(tenant);
         let Some(secret) = self.described(&name).await? else { return Ok(false) };
@@ -134,7 +132,7 @@ impl SecretsManager {
             return Ok(true);
         }
         self.drop_any_pending(&name, &secret).await?;
-        let rules = RotationRulesType::builder().automatically_after_days(DAYS).build();
+        let rules = RotationRulesType::builder().automatically_after_days(RENEWAL_DAYS).build();
         let call = self.client.rotate_secret().secret_id(&name).rotation_lambda_arn(function).rotation_rules(rules);
         // Not at once: what was just saved and tried is good, and only the schedule is wanted.
         let call = call.rotate_immediately(false);

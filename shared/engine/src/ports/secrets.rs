@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Fault;
 
+/// A secret that is renewed by itself is renewed every so many days, for the first time after as many.
+pub const RENEWAL_DAYS: i64 = 14;
+
 /// The credentials of tenants.
 pub trait Secrets {
     /// The credential, where one was saved; may come from a short cache.
@@ -18,7 +21,7 @@ pub trait Secrets {
     async fn delete_secret(&self, tenant: &TenantId) -> Result<(), Fault>;
     /// Keep it in `place` from now on, as it is; at no moment is it in neither.
     async fn move_secret(&self, tenant: &TenantId, place: Place) -> Result<Moved, Fault>;
-    /// Have it renewed by itself from now on (rule 7.3), without renewing it now; where it was kept elsewhere it moves to
+    /// Have it renewed every [`RENEWAL_DAYS`] days from now on (rule 7.3), without renewing it now; where it was kept elsewhere it moves to
     /// Secrets Manager. Whether there is one.
     async fn start_rotation(&self, tenant: &TenantId) -> Result<bool, Fault>;
     /// Have one that is renewed by itself renewed now, in the background.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Reported, Reporter};
 use crate::{
-    keys, no_contact,
-    operator::{self, Refused, TRIES, committed},
+    keys,
+    operator::{self, Refused, TRIES, committed, written_down},
     ports::{Change, Clock, Condition, Fault, Item, Mailer, Store, Write},
     records::{Audit, Tenant, Unreachable},
 };
@@ -77,5 +77,5 @@ fn noted(id: &TenantId, tenant: &Tenant, contact: &Address, now: Timestamp) -> V
     };
     let only_if = vec![Condition::Equals("rev", json!(tenant.rev))];
     let meta = Write { key: keys::meta(id), change: Change::Set { set, add: Vec::new() }, only_if };
-    vec![meta, no_contact::written_down(id, &audit, "contact_bounced")]
+    vec![meta, written_down(id, &audit, "contact_bounced")]
 }
