@@ -90,7 +90,10 @@ const HEADERS: [(HeaderName, &str); 8] = [
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LeadsAway;
 
-/// Nothing but our own style sheet, and forms to nowhere else.
+/// Nothing but our own style sheet and script, and forms to nowhere else.
 fn policy(forms: &str) -> String {
-    format!("default-src 'none'; style-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors 'none'")
+    format!(
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action {forms}; \
+         base-uri 'none'; frame-ancestors 'none'"
+    )
 }

@@ -20,9 +20,9 @@ use crate::{
     Console, application,
     arrival::Arrival,
     cookies::{Cookies, Name},
-    home::Signed,
     page::{self, Words},
     redirect,
+    session::Signed,
     start::{parameter, service, to_service, without_microsoft},
     transaction::{Transaction, same},
 };

@@ -2,47 +2,24 @@
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::{
     body::Bytes,
     extract::State,
     http::{HeaderMap, StatusCode, header::SET_COOKIE},
     response::Response,
 };
-use engine::{
-    ports::Fault,
-    sign_in::{self, Session},
-};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use url::form_urlencoded;
-use uuid::Uuid;
+use engine::ports::Fault;
 
 use crate::{
     Console,
     arrival::Arrival,
     cookies::{Cookies, Name},
+    form::Fields,
     page::{self, Words},
-    transaction::same,
+    session::{self, Opened, Signed},
+    shell::{Place, Shell},
 };
-
-/// What the browser of somebody who is signed in keeps, sealed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Signed {
-    session: Session,
-    /// Known to our own pages only: a form that names it was ours.
-    token: String,
-}
-
-impl Signed {
-    /// A session that begins now.
-    pub(crate) fn new(session: Session) -> Self {
-        Self { session, token: Uuid::new_v4().simple().to_string() }
-    }
-
-    fn seen(self, now: Timestamp) -> Self {
-        Self { session: self.session.seen_at(now), ..self }
-    }
-}
 
 /// `GET /`
 pub(crate) async fn home(State(console): State<Arc<Console>>, arrival: Arrival, headers: HeaderMap) -> Response {
@@ -50,31 +27,27 @@ pub(crate) async fn home(State(console): State<Arc<Console>>, arrival: Arrival, 
 }
 
 async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap) -> Result<Response, Fault> {
-    if !Name::Session.is_in(arrival, headers) {
-        return Ok(page::ask(arrival, "", false));
-    }
-    let cookies = Cookies::with(&console.session_key, arrival).await?;
-    let Some(signed) = cookies.open::<Signed>(headers, Name::Session) else {
-        return Ok(page::ask(arrival, "", false));
-    };
-    tracing::Span::current().record("tenant", signed.session.tenant.as_str());
-    let now = (console.clock)();
-    match sign_in::resume(&console.store, &signed.session, now).await? {
-        Ok(user) => {
-            let address = user.addresses.primary.as_ref().map_or("an account without an address", |one| one.as_str());
-            let mut response = page::signed_in(arrival, address, &signed.token);
-            let cookie = cookies.seal(Name::Session, &signed.seen(now), None)?;
+    match session::open(console, arrival, headers).await? {
+        Opened::None => Ok(page::ask(arrival, "", false)),
+        Opened::Over(forget) => {
+            let mut response = page::ask(arrival, "", false);
+            response.headers_mut().append(SET_COOKIE, forget);
+            Ok(response)
+        }
+        Opened::Person(person, _, cookie) => {
+            let shell = Shell::new(arrival, &person, Place::Overview, &Fields::default());
+            let mut response = page::render(arrival, StatusCode::OK, &SignedIn { shell });
             response.headers_mut().append(SET_COOKIE, cookie);
             Ok(response)
         }
-        Err(ended) => {
-            let user = signed.session.user.as_str();
-            tracing::info!(user, reason = ended.name(), "a session is over");
-            let mut response = page::ask(arrival, "", false);
-            response.headers_mut().append(SET_COOKIE, Name::Session.forget(arrival)?);
-            Ok(response)
-        }
     }
+}
+
+/// Says who is signed in.
+#[derive(Template)]
+#[template(path = "signed_in.html")]
+struct SignedIn<'a> {
+    shell: Shell<'a>,
 }
 
 /// `POST /signout`, from the button of our own page.
@@ -94,13 +67,13 @@ async fn leave(console: &Console, arrival: &Arrival, headers: &HeaderMap, body: 
     }
     let cookies = Cookies::with(&console.session_key, arrival).await?;
     let Some(signed) = cookies.open::<Signed>(headers, Name::Session) else { return Ok(response) };
-    let token = form_urlencoded::parse(body).find(|(name, _)| name == "token").map(|(_, value)| value);
-    if !token.is_some_and(|token| same(&token, &signed.token)) {
+    if !signed.is_named_by(Fields::parse(body).text("token")) {
         tracing::warn!(reason = "token", "refused to sign somebody out: the form is not ours");
         return Ok(page::message(arrival, StatusCode::FORBIDDEN, NOT_OURS, None));
     }
     response.headers_mut().append(SET_COOKIE, Name::Session.forget(arrival)?);
-    tracing::info!(tenant = signed.session.tenant.as_str(), user = signed.session.user.as_str(), "signed out");
+    let (tenant, user) = signed.whose();
+    tracing::info!(tenant = tenant.as_str(), user = user.as_str(), "signed out");
     Ok(response)
 }
 

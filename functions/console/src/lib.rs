@@ -1,17 +1,24 @@
-//! Function `console`: pages for people, over an HTTP API. The first part of it is sign-in with Microsoft (section 8).
+//! Function `console`: pages for people, over an HTTP API: sign-in with Microsoft (section 8), and what the administrators
+//! of a tenant manage.
 //!
 //! The function keeps nothing: what it must know again is with the browser, sealed, and is looked up anew each time.
 #![recursion_limit = "256"]
 
 mod arrival;
+mod ask;
+mod assets;
 mod callback;
 mod cookies;
 mod event;
+mod exemptions;
+mod form;
 mod home;
+mod manage;
 mod page;
+mod session;
 mod settings;
+mod shell;
 mod start;
-mod style;
 mod transaction;
 
 use std::{fmt, sync::Arc};
@@ -28,16 +35,19 @@ use jiff::Timestamp;
 use platform::{NamedSecret, Tables};
 use secrecy::SecretString;
 
+pub use ask::{Answer, Others};
 pub use event::answer;
 pub use settings::{BadSetting, Settings};
 
-/// No form of ours is larger.
+/// No form of the sign-in is larger.
 const LARGEST_BODY: usize = 4 * 1024;
 
 /// The parts of the world that outlive a request.
 pub struct Console {
     /// The tables.
     pub store: Tables,
+    /// The functions that change things.
+    pub others: Others,
     /// Microsoft.
     pub microsoft: SignIn,
     /// What cookies are sealed with.
@@ -101,13 +111,18 @@ fn application<'a>(client_id: &'a str, secret: Option<&'a SecretString>, redirec
 /// Every page, and the headers and the log that all of them share.
 pub fn router(console: Console) -> Router {
     let console = Arc::new(console);
+    // One door to everything that somebody has to be signed in for.
+    let door = from_fn_with_state(Arc::clone(&console), manage::admit);
+    let behind = Router::new().merge(exemptions::routes()).route_layer(door);
     Router::new()
         .route("/", get(home::home))
         .route("/signin", get(start::start))
         .route("/signin/microsoft", get(start::microsoft))
         .route("/signin/callback", get(callback::callback))
         .route("/signout", post(home::sign_out))
-        .route(style::path(), get(style::style))
+        .route(assets::style_path(), get(assets::style))
+        .route(assets::script_path(), get(assets::script))
+        .merge(behind)
         .fallback(home::nothing_here)
         .method_not_allowed_fallback(home::not_so)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

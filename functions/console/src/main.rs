@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use console::{Console, Secret, Settings};
+use console::{Console, Others, Secret, Settings};
 use engine::ports::Clock as _;
 use lambda_http::{Error, lambda_runtime, service_fn};
 use platform::{Aws, Environment};
@@ -17,6 +17,7 @@ async fn main() -> Result<(), Error> {
     let clock = platform::clock(None, false, SystemTime::UNIX_EPOCH)?;
     let console = Console {
         store: aws.tables(&environment)?,
+        others: Others::Deployed(aws.functions(&environment)?),
         microsoft: entra::openid::SignIn::new(environment.login_endpoint())?,
         session_key: Secret::Named(aws.named_secret(&settings.session_key_secret)),
         client_secret: settings.client_secret.as_ref().map(|name| Secret::Named(aws.named_secret(name))),

@@ -5,13 +5,15 @@ use axum::{
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE, header::LOCATION},
     response::{IntoResponse, Response},
 };
+use directory::{Code, Failure};
 use engine::ports::Fault;
 use platform::chain;
 use url::Url;
 
 use crate::{
     arrival::{Arrival, LeadsAway},
-    style,
+    assets,
+    shell::Shell,
 };
 
 /// What every page needs to name.
@@ -22,7 +24,7 @@ struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     fn of(arrival: &'a Arrival) -> Self {
-        Self { base: &arrival.base, style: style::path() }
+        Self { base: &arrival.base, style: assets::style_path() }
     }
 }
 
@@ -45,15 +47,6 @@ struct Choice<'a> {
     service: Option<&'a str>,
 }
 
-/// Says who is signed in.
-#[derive(Template)]
-#[template(path = "signed_in.html")]
-struct SignedIn<'a> {
-    frame: Frame<'a>,
-    address: &'a str,
-    token: &'a str,
-}
-
 /// Says what happened, and what to do.
 #[derive(Template)]
 #[template(path = "message.html")]
@@ -65,6 +58,13 @@ struct Message<'a> {
     back: &'a str,
     request: &'a str,
     service: Option<&'a str>,
+}
+
+/// Says why a page behind the sign-in cannot be shown.
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct Refused<'a> {
+    shell: Shell<'a>,
 }
 
 /// What a page says when something did not go as planned.
@@ -90,11 +90,6 @@ pub(crate) fn ask(arrival: &Arrival, address: &str, wrong: bool) -> Response {
 pub(crate) fn choice(arrival: &Arrival, address: &str, microsoft: &str, service: Option<&Url>) -> Response {
     let service = service.map(Url::as_str);
     render(arrival, StatusCode::OK, &Choice { frame: Frame::of(arrival), address, microsoft, service })
-}
-
-/// Who is signed in; `token` proves that it was this page that asked to sign out.
-pub(crate) fn signed_in(arrival: &Arrival, address: &str, token: &str) -> Response {
-    render(arrival, StatusCode::OK, &SignedIn { frame: Frame::of(arrival), address, token })
 }
 
 /// What happened, with the request's name for support.
@@ -135,7 +130,14 @@ pub(crate) fn redirect(status: StatusCode, to: &str) -> Result<Response, Fault> 
     Ok((status, [(LOCATION, to)]).into_response())
 }
 
-fn render(arrival: &Arrival, status: StatusCode, page: &impl Template) -> Response {
+/// A page behind the sign-in that cannot be shown, and why.
+pub(crate) fn refused(arrival: &Arrival, shell: Shell<'_>, failure: Box<Failure>) -> Response {
+    let status = if failure.code == Code::NotFound { StatusCode::NOT_FOUND } else { StatusCode::UNPROCESSABLE_ENTITY };
+    render(arrival, status, &Refused { shell: shell.refused(failure) })
+}
+
+/// A page from its template.
+pub(crate) fn render(arrival: &Arrival, status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(html) => {
             (status, [(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], html).into_response()

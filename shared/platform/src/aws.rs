@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 
 use crate::{
-    NamedSecret, Post, Queues, RoleIdentity, SealedSecrets, SecretStore, SecretsManager, Tables,
+    Functions, NamedSecret, Post, Queues, RoleIdentity, SealedSecrets, SecretStore, SecretsManager, Tables,
     environment::{BadVariable, Environment, wrong_sender},
+    functions,
 };
 
 /// How long one try of a call may take.
@@ -58,6 +59,15 @@ impl Aws {
     /// A secret of the operator's own, by its name.
     pub fn named_secret(&self, name: impl Into<String>) -> NamedSecret {
         NamedSecret::new(aws_sdk_secretsmanager::Client::new(&self.0), name)
+    }
+
+    /// The functions that answer direct invocations. A question is put once: an answer that is late may still come about.
+    pub fn functions(&self, environment: &Environment) -> Result<Functions, BadVariable> {
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(functions::PATIENCE).build();
+        let config = aws_sdk_lambda::config::Builder::from(&self.0);
+        let config = config.timeout_config(timeouts).retry_config(RetryConfig::disabled()).build();
+        Functions::new(aws_sdk_lambda::Client::from_conf(config), environment)
     }
 
     /// Both queues.

@@ -172,6 +172,21 @@ impl Environment {
         self.optional("ROTATE_FUNCTION_ARN")
     }
 
+    /// The function `admin`.
+    pub fn admin_function(&self) -> Result<&str, BadVariable> {
+        self.needed("ADMIN_FUNCTION", "the name of the function admin")
+    }
+
+    /// The function `sync`.
+    pub fn sync_function(&self) -> Result<&str, BadVariable> {
+        self.needed("SYNC_FUNCTION", "the name of the function sync")
+    }
+
+    /// The function `report`.
+    pub fn report_function(&self) -> Result<&str, BadVariable> {
+        self.needed("REPORT_FUNCTION", "the name of the function report")
+    }
+
     fn optional(&self, name: &'static str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! AWS: where the ports of `engine` are served. Only this crate knows DynamoDB, KMS, Secrets Manager, SES, SQS and STS.
+//! AWS: where the ports of `engine` are served. Only this crate knows DynamoDB, KMS, Lambda, Secrets Manager, SES, SQS and STS.
 
 mod aws;
 mod body;
@@ -8,6 +8,7 @@ mod environment;
 pub mod event;
 mod expression;
 mod fault;
+mod functions;
 mod identity;
 pub mod log;
 mod manager;
@@ -25,6 +26,7 @@ pub use aws::Aws;
 pub use clock::{InvocationClock, clock};
 pub use environment::{BadVariable, Environment};
 pub use fault::chain;
+pub use functions::{Function, Functions};
 pub use identity::RoleIdentity;
 pub use manager::SecretsManager;
 pub use named_secret::NamedSecret;

@@ -15,16 +15,17 @@ use aws_sdk_dynamodb::{
     types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType},
 };
 use axum::Router;
-use console::{Console, Secret, Settings};
+use console::{Console, Others, Secret, Settings};
 use directory::TenantId;
 use engine::ports::{Clock as _, Fault, Message, Moved, Place, Queue, QueueName, Secrets};
 use entra::openid::SignIn;
 use graph_standin::{CONTOSO, SIGN_IN_CLIENT_ID, SIGN_IN_SECRET, SignIns, Standin, demo};
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
-use platform::{Environment, Tables};
+use platform::{Environment, Function, Tables};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use crate::browser::{Browser, Page};
 
@@ -126,6 +127,7 @@ impl World {
         let later = Arc::clone(&self.later);
         let mut console = Console {
             store: self.tables(),
+            others: self.others(),
             microsoft: SignIn::new(Some(&self.microsoft.login_endpoint())).unwrap(),
             session_key: Secret::Known(KEY.into()),
             client_secret: Some(Secret::Known(SIGN_IN_SECRET.into())),
@@ -172,6 +174,18 @@ impl World {
         assert_eq!(run["state"], "applied", "{run}");
     }
 
+    /// The functions that change things, in a thread of their own as they are in a process of their own elsewhere.
+    fn others(&self) -> Others {
+        let (graph, login) = (self.microsoft.graph_endpoint(), self.microsoft.login_endpoint());
+        let (tables, vault) = (self.tables(), self.vault.clone());
+        Others::Here(Box::new(move |function, event| {
+            let graph = entra::Client::new(Some(&graph), Some(&login), entra::NoIdentity, entra::Audiences::default());
+            let (graph, tables, vault) = (graph.unwrap(), tables.clone(), vault.clone());
+            let answer = move || Handle::current().block_on(asked(function, event, graph, tables, vault));
+            Box::pin(async move { Ok(tokio::task::spawn_blocking(answer).await.unwrap()) })
+        }))
+    }
+
     fn graph(&self) -> entra::Client {
         let (graph, login) = (self.microsoft.graph_endpoint(), self.microsoft.login_endpoint());
         entra::Client::new(Some(&graph), Some(&login), entra::NoIdentity, entra::Audiences::default()).unwrap()
@@ -206,6 +220,21 @@ impl Drop for World {
             eprintln!("{}", self.log());
         }
     }
+}
+
+async fn asked(function: Function, event: Value, graph: entra::Client, store: Tables, secrets: Vault) -> Value {
+    let (event, environment) = (LambdaEvent::new(event, context()), environment());
+    let answer = match function {
+        Function::Admin => {
+            let parts = admin::Parts { graph: &graph, store: &store, secrets: &secrets, environment: &environment };
+            admin::handle(&parts, event).await
+        }
+        Function::Sync => {
+            sync::handle(&sync::Parts { graph, store, secrets, queue: Nowhere, environment }, event).await
+        }
+        Function::Report => panic!("no report is made here"),
+    };
+    answer.unwrap()
 }
 
 /// What time it is.

@@ -119,11 +119,18 @@ impl Browser {
         self.get(&back).await
     }
 
+    /// What a form must say to be of this session.
+    pub(crate) async fn token(&self) -> String {
+        let page = self.get("/").await;
+        let token = page.body.split_once("name=\"token\" value=\"").and_then(|(_, rest)| rest.split_once('"'));
+        token.map(|(token, _)| token.to_owned()).unwrap_or_default()
+    }
+
     /// The address that the first page says is signed in, or nothing.
     pub(crate) async fn signed_in_as(&self) -> Option<String> {
         let page = self.get("/").await;
         assert_eq!(page.status, StatusCode::OK);
-        let signed_in = page.title() == "You are signed in";
+        let signed_in = page.body.contains(">Sign out</button>");
         let name = page.body.split_once("<strong>").and_then(|(_, rest)| rest.split_once("</strong>"));
         name.filter(|_| signed_in).map(|(name, _)| name.to_owned())
     }

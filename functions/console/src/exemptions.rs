@@ -1,0 +1,126 @@
+//! Exemptions: addresses whose owners no run touches (rule 5.3).
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    response::Response,
+    routing::{get, post},
+};
+use engine::{exemptions, operator::Refused, ports::Fault};
+use platform::Function;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    Console,
+    arrival::Arrival,
+    form::Fields,
+    manage::Manager,
+    page,
+    session::Person,
+    shell::{Place, Shell},
+};
+
+/// The pages of exemptions.
+pub(crate) fn routes() -> Router<Arc<Console>> {
+    Router::new()
+        .route("/exemptions", get(show))
+        .route("/exemptions/add", post(add))
+        .route("/exemptions/remove", post(remove))
+}
+
+/// An exempt address, and since when and by whom.
+#[derive(Deserialize)]
+struct Exemption {
+    address: String,
+    at: String,
+    by: String,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    exemptions: Vec<Exemption>,
+    cursor: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "exemptions.html")]
+struct Exemptions<'a> {
+    shell: Shell<'a>,
+    listed: Listed,
+    /// What was typed, where it was refused.
+    typed: &'a str,
+}
+
+/// `GET /exemptions[?from=…]`
+async fn show(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    query: Fields,
+) -> Response {
+    let shell = Shell::new(&arrival, &person, Place::Exemptions, &query);
+    page::answer(&arrival, shown(&console, &arrival, StatusCode::OK, shell, &query, "").await)
+}
+
+/// `POST /exemptions/add`: `address`.
+async fn add(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    form: Fields,
+) -> Response {
+    page::answer(&arrival, change(&console, &arrival, &person, &form, "exempt").await)
+}
+
+/// `POST /exemptions/remove`: `address`.
+async fn remove(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    form: Fields,
+) -> Response {
+    page::answer(&arrival, change(&console, &arrival, &person, &form, "unexempt").await)
+}
+
+async fn change(
+    console: &Console,
+    arrival: &Arrival,
+    person: &Person,
+    form: &Fields,
+    action: &'static str,
+) -> Result<Response, Fault> {
+    let address = form.text("address").unwrap_or_default();
+    let event = json!({"action": action, "address": address});
+    match console.ask(Function::Admin, person, event).await? {
+        Ok(_) => page::redirect(StatusCode::SEE_OTHER, &format!("{}/exemptions?done={action}", arrival.base)),
+        Err(failure) => {
+            let query = Fields::default();
+            let shell = Shell::new(arrival, person, Place::Exemptions, &query).refused(failure);
+            shown(console, arrival, StatusCode::UNPROCESSABLE_ENTITY, shell, &query, address).await
+        }
+    }
+}
+
+async fn shown(
+    console: &Console,
+    arrival: &Arrival,
+    status: StatusCode,
+    shell: Shell<'_>,
+    query: &Fields,
+    typed: &str,
+) -> Result<Response, Fault> {
+    match exemptions::list(&console.store, &shell.person.tenant, query.text("from")).await {
+        Ok(answer) => {
+            let listed = serde_json::from_value(answer)
+                .map_err(|err| Fault::permanent("the list of exemptions cannot be read").because(err))?;
+            Ok(page::render(arrival, status, &Exemptions { shell, listed, typed }))
+        }
+        Err(Refused::Failure(failure)) => Ok(page::refused(arrival, shell, failure)),
+        Err(Refused::Fault(fault)) => Err(fault),
+    }
+}

@@ -1,0 +1,4 @@
+//! The pages behind the sign-in.
+
+mod door;
+mod exemptions;
