@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { begin, heading, HOME, visit } from '../browser.mjs';
-import { Company } from '../company.mjs';
-import { withProvider } from '../provider.mjs';
-import { withConsole } from '../stack.mjs';
+import { begin, heading, HOME, visit } from '../../browser.mjs';
+import { Company } from '../../company.mjs';
+import { withProvider } from '../../provider.mjs';
+import { withConsole } from '../../stack.mjs';
 
 test('8.1, 8.4: a person signs in at another OpenID provider, with its form and its consent', async () => {
   const company = await Company.withPeople(4810, ['ann']);
