@@ -53,6 +53,7 @@ check: ## format, lints, template, scripts
 	$(TOOLS)/cfn-lint infra/template.yaml
 	$(TOOLS)/shellcheck -x infra/bootstrap infra/build infra/deploy infra/fix infra/invoke infra/move-secrets infra/local/up infra/local/down .ci/run tests/browser/run
 	@python3 -m py_compile infra/local/extended-ministack.py && rm -rf infra/local/__pycache__
+	@for file in tests/browser/*.mjs tests/browser/stories/*.mjs tests/browser/stories/*/*.mjs; do node --check "$$file"; done
 
 # ---- In an account ----
 
