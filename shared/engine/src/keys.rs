@@ -4,7 +4,7 @@
 //! bound to one partition's write rate. Memberships have none: one worker writes them in sequence, and a group of three
 //! members should be one query.
 
-use directory::{Address, Domain, Kind, ObjectId, RunId, TenantId};
+use directory::{Address, Category, Domain, Kind, ObjectId, RunId, TenantId};
 use jiff::Timestamp;
 
 use crate::ports::{Key, Range, Table};
@@ -194,6 +194,17 @@ pub fn chunk_progress(tenant: &TenantId, run: &RunId, number: u32) -> Key {
 /// The changes that a person left out of a plan.
 pub fn unchecked(tenant: &TenantId, run: &RunId, part: usize) -> Key {
     control(plan_pk(tenant, run), format!("SEL#{part:06}"))
+}
+
+/// Changes of a category of which a person has chosen only some to be carried out.
+pub fn only(tenant: &TenantId, run: &RunId, category: Category, kind: Kind) -> Key {
+    control(plan_pk(tenant, run), format!("ONLY#{}#{}", category.name(), kind.name()))
+}
+
+/// What a person has left out of a category of a plan while reviewing it. No key holds an address.
+pub fn review(tenant: &TenantId, run: &RunId, by: &str, category: Category, kind: Kind) -> Key {
+    let person = &blake3::hash(by.as_bytes()).to_hex()[..32];
+    control(plan_pk(tenant, run), format!("REV#{person}#{}#{}", category.name(), kind.name()))
 }
 
 /// The partition of users or groups under one digit.

@@ -37,6 +37,7 @@ pub mod records;
 mod registration;
 mod renewal;
 pub mod report;
+pub mod review;
 pub mod rotate;
 pub mod run;
 pub mod schedule;

@@ -12,6 +12,7 @@ mod mailboxes;
 mod named;
 mod operator;
 mod report;
+mod review;
 mod rotation;
 mod rules;
 mod simulation;
