@@ -222,6 +222,16 @@ pub fn claim(tenant: &TenantId, address: &Address) -> Key {
     directory(format!("A#{tenant}#{}", shard(address.as_str())), address.as_str())
 }
 
+/// The partition of users made by hand that sign in as an object of Entra, under one digit.
+pub fn signs_in_pk(tenant: &TenantId, shard: char) -> String {
+    format!("I#{tenant}#{shard}")
+}
+
+/// The user made by hand that signs in as an object of Entra.
+pub fn signs_in(tenant: &TenantId, entra_id: &ObjectId) -> Key {
+    directory(signs_in_pk(tenant, shard(entra_id.as_str())), entra_id.as_str())
+}
+
 /// The partition of the mirror of users or groups under one digit.
 pub fn mirror_pk(tenant: &TenantId, kind: Kind, shard: char) -> String {
     format!("M{}#{tenant}#{shard}", letter(kind))

@@ -42,6 +42,7 @@ pub mod rotate;
 pub mod run;
 pub mod schedule;
 pub mod sign_in;
+mod signs_in;
 pub mod standing;
 pub mod tenants;
 pub mod touched;

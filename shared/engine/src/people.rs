@@ -225,6 +225,11 @@ pub(crate) fn show_user(user: &User, exempt: &BTreeSet<Address>) -> Value {
 fn show(mut object: Value, exempt: bool) -> Value {
     if let Value::Object(fields) = &mut object {
         fields.retain(|name, _| name != "rev" && name != "connection");
+        if let Some(entra_id) = fields.remove("signs_in_as")
+            && fields.get("entra_id").is_none_or(Value::is_null)
+        {
+            fields.insert("entra_id".to_owned(), entra_id);
+        }
         fields.insert("exempt".to_owned(), json!(exempt));
     }
     object
