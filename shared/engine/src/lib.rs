@@ -4,6 +4,7 @@
 #![expect(async_fn_in_trait, reason = "the ports are used by generic code in one thread; nothing needs Send")]
 
 pub mod apply;
+pub mod audit;
 pub mod browse;
 pub mod by_hand;
 pub mod chunk;
@@ -26,6 +27,7 @@ pub mod members;
 pub mod no_contact;
 pub mod operator;
 pub mod outcomes;
+pub mod overview;
 pub mod people;
 pub mod place;
 pub mod plan;

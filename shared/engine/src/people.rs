@@ -1,5 +1,7 @@
 //! Users and groups as operators see them.
 
+mod browse;
+
 use std::collections::BTreeSet;
 
 use directory::{Address, Failure, Group, Held, Kind, ObjectId, TenantId, User};
@@ -14,6 +16,8 @@ use crate::{
     ports::{Fault, Range, Store, Table},
     records::{Claim, MirrorRow, read},
 };
+
+pub use self::browse::{Found, Sought, browse};
 
 /// So many users make a page.
 const USERS: usize = 1_000;

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod browse;
+mod console;
 mod contact;
 mod convergence;
 mod dispatch;
