@@ -1,4 +1,4 @@
-//! The first page: who is signed in, or a field for an address; and the way out.
+//! The first page: an overview for administrators, who is signed in for others, or a field for an address; and the way out.
 
 use std::sync::Arc;
 
@@ -16,17 +16,23 @@ use crate::{
     arrival::Arrival,
     cookies::{Cookies, Name},
     form::Fields,
+    overview,
     page::{self, Words},
     session::{self, Opened, Signed},
     shell::{Place, Shell},
 };
 
 /// `GET /`
-pub(crate) async fn home(State(console): State<Arc<Console>>, arrival: Arrival, headers: HeaderMap) -> Response {
-    page::answer(&arrival, show(&console, &arrival, &headers).await)
+pub(crate) async fn home(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    headers: HeaderMap,
+    query: Fields,
+) -> Response {
+    page::answer(&arrival, show(&console, &arrival, &headers, &query).await)
 }
 
-async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap) -> Result<Response, Fault> {
+async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap, query: &Fields) -> Result<Response, Fault> {
     match session::open(console, arrival, headers).await? {
         Opened::None => Ok(page::ask(arrival, "", false)),
         Opened::Over(forget) => {
@@ -35,8 +41,12 @@ async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap) -> Resu
             Ok(response)
         }
         Opened::Person(person, _, cookie) => {
-            let shell = Shell::new(arrival, &person, Place::Overview, &Fields::default());
-            let mut response = page::render(arrival, StatusCode::OK, &SignedIn { shell });
+            let shell = Shell::new(arrival, &person, Place::Overview, query);
+            let mut response = if person.manages {
+                overview::show(console, arrival, shell).await?
+            } else {
+                page::render(arrival, StatusCode::OK, &SignedIn { shell })
+            };
             response.headers_mut().append(SET_COOKIE, cookie);
             Ok(response)
         }
