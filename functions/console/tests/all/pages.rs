@@ -2,3 +2,5 @@
 
 mod door;
 mod exemptions;
+mod overview;
+mod settings;

@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use crate::{browser::Browser, world::World};
 
 /// Every page behind the sign-in, and every form.
-const PAGES: [&str; 1] = ["/exemptions"];
-const FORMS: [&str; 2] = ["/exemptions/add", "/exemptions/remove"];
+const PAGES: &[&str] = &["/exemptions", "/settings"];
+const FORMS: &[&str] = &["/exemptions/add", "/exemptions/remove", "/settings", "/settings/secret", "/settings/test"];
 
 /// Contoso's administrator, signed in.
 pub(crate) async fn administrator(world: &World) -> Browser {
