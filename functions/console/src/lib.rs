@@ -19,6 +19,7 @@ mod manage;
 mod moment;
 mod overview;
 mod page;
+mod people;
 mod session;
 mod settings;
 mod shell;
@@ -118,7 +119,8 @@ pub fn router(console: Console) -> Router {
     let console = Arc::new(console);
     // One door to everything that somebody has to be signed in for.
     let door = from_fn_with_state(Arc::clone(&console), manage::admit);
-    let behind = Router::new().merge(exemptions::routes()).merge(settings::routes()).route_layer(door);
+    let behind =
+        Router::new().merge(exemptions::routes()).merge(settings::routes()).merge(people::routes()).route_layer(door);
     Router::new()
         .route("/", get(home::home))
         .route("/signin", get(start::start))

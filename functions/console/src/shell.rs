@@ -87,6 +87,9 @@ impl<'a> Shell<'a> {
 const DONE: &[(&str, &str)] = &[
     ("exempt", "The address is exempt. The next run leaves its owner alone."),
     ("unexempt", "The exemption has ended. The next run looks at its owner again."),
+    ("converted", "The account is converted. No run turns it back."),
+    ("converted-exempt", "The account is converted and exempt. No run touches it, and its mail keeps flowing."),
+    ("digests", "From now on it is as you chose for digests."),
     ("saved", "The settings are saved."),
     ("unchanged", "Nothing was changed: the settings are as they were."),
     ("connected", "Connected: Microsoft accepts the connection."),

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use askama::Template;
 use directory::{Code, CredentialKind, Failure, Guid, TenantId};
 use engine::{
+    audit,
     glance::Glance,
-    keys,
-    ports::{Fault, Range, Store, Table},
-    records::{Audit, read},
+    operator::Refused,
+    ports::{Fault, Store},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -276,15 +276,11 @@ pub(crate) async fn changed_by(
     if paths.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let newest = Range {
-        limit: LOOKED_BACK,
-        newest_first: true,
-        ..keys::starting(Table::Control, keys::tenant_pk(tenant), "AUD#")
+    let audit = match audit::list(store, tenant, None, LOOKED_BACK).await {
+        Ok(page) => page.rows,
+        Err(Refused::Failure(_)) => Vec::new(),
+        Err(Refused::Fault(fault)) => return Err(fault),
     };
-    let mut audit = Vec::new();
-    for (_, item) in store.list(&newest).await?.items {
-        audit.push(read::<Audit>("an entry of the audit", item)?);
-    }
     let present = json!(glance.tenant.settings);
     let sentence = |path: &&'static str| {
         let field = fields::find(path)?;

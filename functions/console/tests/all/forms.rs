@@ -86,7 +86,7 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
 }
 
 fn text_of(html: &str) -> String {
-    let html = html.replace("</dt>", " ");
+    let html = ["</dt>", "</dd>", "</th>", "</td>"].iter().fold(html.to_owned(), |html, end| html.replace(end, " "));
     let parts = html.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
     unescape(&parts.collect::<String>()).split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -3,4 +3,5 @@
 mod door;
 mod exemptions;
 mod overview;
+mod people;
 mod settings;

@@ -5,8 +5,18 @@ use axum::http::StatusCode;
 use crate::{browser::Browser, world::World};
 
 /// Every page behind the sign-in, and every form.
-const PAGES: &[&str] = &["/exemptions", "/settings"];
-const FORMS: &[&str] = &["/exemptions/add", "/exemptions/remove", "/settings", "/settings/secret", "/settings/test"];
+const PAGES: &[&str] = &["/exemptions", "/settings", "/people"];
+const FORMS: &[&str] = &[
+    "/exemptions/add",
+    "/exemptions/remove",
+    "/settings",
+    "/settings/secret",
+    "/settings/test",
+    "/people/convert",
+    "/people/exempt",
+    "/people/unexempt",
+    "/people/digests",
+];
 
 /// Contoso's administrator, signed in.
 pub(crate) async fn administrator(world: &World) -> Browser {

@@ -1,8 +1,9 @@
 //! Import & Sync.
 
-use std::time::Instant;
+use std::{mem, sync::Arc, time::Instant};
 
 use axum::http::StatusCode;
+use console::Others;
 use graph_standin::{CONTOSO, FABRIKAM};
 use serde_json::{Value, json};
 
@@ -130,6 +131,41 @@ async fn whoever_saves_second_is_told_of_the_first_and_decides() {
     let page = bobs.with("blocked_sign_in", "ignore").done(&bob).await;
     assert!(page.text().contains("The settings are saved."), "{}", page.text());
     assert_eq!(settings(&world).await["seats"], 20);
+}
+
+#[tokio::test]
+async fn whoever_is_slower_by_a_moment_is_told_too() {
+    let world = World::new().await;
+    administrator(&world).await;
+    let browser = world.browser_at(|console| {
+        let Others::Here(inner) = mem::replace(&mut console.others, Others::Here(Box::new(|_, event| Box::pin(async { Ok(event) }))))
+        else {
+            panic!("the functions are in this process")
+        };
+        let inner = Arc::new(inner);
+        console.others = Others::Here(Box::new(move |function, event| {
+            let inner = Arc::clone(&inner);
+            Box::pin(async move {
+                if event["action"] == "put_tenant" && event["by"] != "bob@contoso.com" {
+                    let first = json!({"action": "put_tenant", "tenant": event["tenant"], "by": "bob@contoso.com", "settings": {"seats": 6}});
+                    inner(function, first).await?;
+                }
+                inner(function, event).await
+            })
+        }));
+    });
+    browser.sign_in("adelev@contoso.com").await;
+    let page = browser.get("/settings").await.form(REST).with("seats", "7").send(&browser).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let text = page.text();
+    assert!(
+        text.contains("somebody else changed the same settings") && text.contains("bob@contoso.com changed this on"),
+        "{text}"
+    );
+    assert_eq!((settings(&world).await["seats"].as_u64(), page.form(REST).value("seats")), (Some(6), Some("7")));
+    let page = page.form(REST).done(&browser).await;
+    assert!(page.text().contains("The settings are saved."), "{}", page.text());
+    assert_eq!(settings(&world).await["seats"], 7);
 }
 
 #[tokio::test]
