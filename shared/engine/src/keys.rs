@@ -176,6 +176,11 @@ pub fn chunk(tenant: &TenantId, run: &RunId, number: u32) -> Key {
     control(plan_pk(tenant, run), format!("K#{number:06}"))
 }
 
+/// What some parts of a plan hold.
+pub fn contents(tenant: &TenantId, run: &RunId, number: u32) -> Key {
+    control(plan_pk(tenant, run), format!("KI#{number:06}"))
+}
+
 /// Objects that were evaluated ahead of their turn while planning.
 pub fn ahead(tenant: &TenantId, run: &RunId, part: u32) -> Key {
     control(plan_pk(tenant, run), format!("AH#{part:06}"))

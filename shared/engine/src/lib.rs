@@ -4,9 +4,11 @@
 #![expect(async_fn_in_trait, reason = "the ports are used by generic code in one thread; nothing needs Send")]
 
 pub mod apply;
+pub mod browse;
 pub mod by_hand;
 pub mod chunk;
 pub mod connection;
+mod contents;
 mod credential;
 pub mod dispatch;
 pub mod domains;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "this is test code")]
 
 mod architecture;
+mod browse;
 mod contact;
 mod convergence;
 mod dispatch;
