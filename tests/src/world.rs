@@ -262,6 +262,7 @@ impl World {
             tenant: self.tenant.clone(),
             action,
             run: None,
+            name: None,
             except: BTreeSet::new(),
             full: false,
             settings: None,

@@ -9,6 +9,7 @@ mod dispatch;
 mod endurance;
 mod expiry;
 mod mailboxes;
+mod named;
 mod operator;
 mod report;
 mod rotation;
