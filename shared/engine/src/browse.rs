@@ -16,11 +16,14 @@ use crate::{
     records::{Run, read},
 };
 
-pub(crate) use self::walk::{Listed, Place, Taker, Walk};
 pub use self::{
     filter::{Filter, Left},
     lists::{Row, changes, not_enabled, skipped},
     progress::{Doing, Progress, progress},
+};
+pub(crate) use self::{
+    filter::{folded, searched},
+    walk::{Listed, Place, Taker, Walk},
 };
 
 /// A page never has more rows than this.

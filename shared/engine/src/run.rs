@@ -5,6 +5,7 @@ mod end;
 mod mailboxes;
 mod named;
 mod read;
+mod reviewed;
 mod shown;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -19,7 +20,7 @@ use crate::{
     apply::{Applier, Selection},
     keys,
     lease::{Lease, Stop, put},
-    links::{self, Ancestry},
+    links::Ancestry,
     load::Loader,
     plan::{self, Planner},
     ports::{Clock, Fault, Graph, Item, Queue, Secrets, Store, Table},
@@ -47,6 +48,8 @@ pub struct Request {
     pub name: Option<RunId>,
     /// Changes that are left out (`apply`).
     pub except: BTreeSet<String>,
+    /// What `by` has unchecked while reviewing the plan is left out too (`apply`).
+    pub reviewed: bool,
     /// Read Entra in full.
     pub full: bool,
     /// Settings for this run only.
@@ -278,12 +281,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let mut selection = Selection { releasing: run.action == Action::Release, ..Selection::default() };
         match run.action {
             Action::Sync => selection.held.clone_from(&run.held),
-            Action::Apply => {
-                let range = keys::starting(Table::Control, keys::plan_pk(tenant, &run.run), "SEL#");
-                for (_, item) in links::everything(self.store, range).await? {
-                    selection.unchecked.extend(read::<Unchecked>("the unchecked changes", item)?.ids);
-                }
-            }
+            Action::Apply => self.fixed(tenant, run, &mut selection).await?,
             Action::Preview | Action::Release | Action::Undo => (),
         }
         Ok(selection)
@@ -305,11 +303,6 @@ fn answer(tenant: &TenantId, run: &Run) -> Value {
     let mut answer = shown(run);
     answer["tenant"] = json!(tenant);
     answer
-}
-
-#[derive(Deserialize)]
-struct Unchecked {
-    ids: Vec<String>,
 }
 
 /// A run whose lease is taken, and what was read for it.

@@ -256,15 +256,3 @@ fn s9_progress_is_seen_from_the_first_call_to_the_last() {
     let progress = drive(browse::progress(&world.store, &world.tenant, &run)).unwrap().unwrap();
     assert_eq!(progress.doing, Doing::Interrupted);
 }
-
-/// Handlers of web frameworks want futures that can move between threads. Compiling it is the test.
-fn _sent(store: &platform::Tables, world: &World, run: &Run) {
-    fn sent<F: Future + Send>(_: F) {}
-    let tenant = &world.tenant;
-    sent(browse::changes(store, tenant, run, &Filter::default(), None, 1));
-    sent(browse::not_enabled(store, tenant, run, &Filter::default(), None, 1));
-    sent(browse::skipped(store, tenant, run, &Left::default(), None, 1));
-    sent(browse::runs(store, tenant, None, 1));
-    sent(browse::run(store, tenant, &run.run));
-    sent(browse::progress(store, tenant, run));
-}

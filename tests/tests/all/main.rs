@@ -3,6 +3,7 @@
 
 mod architecture;
 mod browse;
+mod console;
 mod contact;
 mod convergence;
 mod dispatch;
@@ -12,6 +13,7 @@ mod mailboxes;
 mod named;
 mod operator;
 mod report;
+mod review;
 mod rotation;
 mod rules;
 mod simulation;

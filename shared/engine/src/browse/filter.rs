@@ -80,7 +80,7 @@ impl Admits<Row> for Filter {
     }
 
     fn ready(&self) -> Result<Self, Refused> {
-        Ok(Self { text: wanted(self.text.as_deref())?, ..self.clone() })
+        Ok(Self { text: searched(self.text.as_deref())?, ..self.clone() })
     }
 }
 
@@ -107,7 +107,7 @@ impl Admits<Change> for Filter {
     }
 
     fn ready(&self) -> Result<Self, Refused> {
-        Ok(Self { text: wanted(self.text.as_deref())?, ..self.clone() })
+        Ok(Self { text: searched(self.text.as_deref())?, ..self.clone() })
     }
 }
 
@@ -136,7 +136,7 @@ impl Admits<Skipped> for Left {
     }
 
     fn ready(&self) -> Result<Self, Refused> {
-        Ok(Self { text: wanted(self.text.as_deref())?, ..self.clone() })
+        Ok(Self { text: searched(self.text.as_deref())?, ..self.clone() })
     }
 }
 
@@ -152,7 +152,7 @@ fn names(change: &Change, kind: Option<Kind>, text: Option<&str>) -> bool {
 }
 
 /// A text that is searched for, as it is compared; nothing where it is blank.
-pub(crate) fn wanted(text: Option<&str>) -> Result<Option<String>, Refused> {
+pub(crate) fn searched(text: Option<&str>) -> Result<Option<String>, Refused> {
     let text = folded(text.unwrap_or_default().trim());
     if text.len() > LONGEST_TEXT {
         return Err(Failure::invalid(format!("text: expected at most {LONGEST_TEXT} bytes to search for")).into());

@@ -202,11 +202,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 let message = format!("except: the plan of run {id} has no change {unknown:?}");
                 return Ok(Err(Failure::invalid(message)));
             }
-            let except: Vec<&String> = request.except.iter().collect();
-            for (part, ids) in except.chunks(5000).enumerate() {
-                let item = Item::from_iter([("ids".to_owned(), json!(ids)), ("ttl".to_owned(), json!(run.ttl))]);
-                writes.push(put(keys::unchecked(&request.tenant, id, part), item));
-            }
+            self.left_out(request, &run, writes).await?;
         } else {
             if sync.holding.as_ref() != Some(id) {
                 let newest = sync.holding.as_ref();
