@@ -15,6 +15,9 @@ mod form;
 mod home;
 mod manage;
 mod page;
+mod plain;
+mod reports;
+mod runs;
 mod session;
 mod settings;
 mod shell;
@@ -113,7 +116,8 @@ pub fn router(console: Console) -> Router {
     let console = Arc::new(console);
     // One door to everything that somebody has to be signed in for.
     let door = from_fn_with_state(Arc::clone(&console), manage::admit);
-    let behind = Router::new().merge(exemptions::routes()).route_layer(door);
+    let behind =
+        Router::new().merge(exemptions::routes()).merge(runs::routes()).merge(reports::routes()).route_layer(door);
     Router::new()
         .route("/", get(home::home))
         .route("/signin", get(start::start))

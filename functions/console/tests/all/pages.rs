@@ -2,3 +2,7 @@
 
 mod door;
 mod exemptions;
+mod plan;
+mod reports;
+mod review;
+mod runs;
