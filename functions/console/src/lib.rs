@@ -20,6 +20,9 @@ mod moment;
 mod overview;
 mod page;
 mod people;
+mod plain;
+mod reports;
+mod runs;
 mod session;
 mod settings;
 mod shell;
@@ -119,8 +122,13 @@ pub fn router(console: Console) -> Router {
     let console = Arc::new(console);
     // One door to everything that somebody has to be signed in for.
     let door = from_fn_with_state(Arc::clone(&console), manage::admit);
-    let behind =
-        Router::new().merge(exemptions::routes()).merge(settings::routes()).merge(people::routes()).route_layer(door);
+    let behind = Router::new()
+        .merge(settings::routes())
+        .merge(runs::routes())
+        .merge(people::routes())
+        .merge(exemptions::routes())
+        .merge(reports::routes())
+        .route_layer(door);
     Router::new()
         .route("/", get(home::home))
         .route("/signin", get(start::start))

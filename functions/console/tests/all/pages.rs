@@ -4,4 +4,8 @@ mod door;
 mod exemptions;
 mod overview;
 mod people;
+mod plan;
+mod reports;
+mod review;
+mod runs;
 mod settings;

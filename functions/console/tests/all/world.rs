@@ -5,20 +5,24 @@ use std::{
     io,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::SystemTime,
 };
 
 use aws_sdk_dynamodb::{
     Client,
-    config::{BehaviorVersion, Credentials, Region},
+    config::{
+        BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+        interceptors::BeforeTransmitInterceptorContextRef,
+    },
+    error::BoxError,
     types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType},
 };
 use axum::Router;
 use console::{Console, Others, Secret, Settings};
 use directory::TenantId;
-use engine::ports::{Clock as _, Fault, Message, Moved, Place, Queue, QueueName, Secrets};
+use engine::ports::{Clock as _, Fault, Letter, Mailer, Message, Moved, Place, Queue, QueueName, Secrets};
 use entra::openid::SignIn;
 use graph_standin::{CONTOSO, FABRIKAM, SIGN_IN_CLIENT_ID, SIGN_IN_SECRET, SignIns, Standin, demo};
 use jiff::Timestamp;
@@ -44,6 +48,7 @@ pub(crate) struct World {
     client: Client,
     vault: Vault,
     later: Arc<AtomicI64>,
+    requests: Requests,
     log: Log,
     _logging: tracing::subscriber::DefaultGuard,
 }
@@ -62,11 +67,13 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
+        let requests = Requests::default();
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("id", "key", None, None, "tests"))
             .endpoint_url(format!("http://{address}"))
+            .interceptor(requests.clone())
             .build();
         let client = Client::from_conf(config);
         create(&client, "control").await;
@@ -79,6 +86,7 @@ impl World {
             client,
             vault: Vault::default(),
             later: Arc::default(),
+            requests,
             log,
             _logging: tracing::subscriber::set_default(subscriber),
         }
@@ -205,6 +213,23 @@ impl World {
         sync::handle(&parts, LambdaEvent::new(event, context())).await.unwrap()
     }
 
+    /// A run that an operator asks for.
+    pub(crate) async fn run(&self, mut event: Value) -> Value {
+        event["tenant"] = json!(TENANT);
+        asked(Function::Sync, event, self.graph(), self.tables(), self.vault.clone()).await
+    }
+
+    /// Somebody works on a run of the tenant for the next hour.
+    pub(crate) async fn occupy(&self, run: &str) {
+        let until = now().as_millisecond() + 3_600_000;
+        let set = json!({"owner": "somebody", "lease_until": until, "run": run, "since": now()});
+        let set = set.as_object().unwrap().clone();
+        let key = engine::keys::sync(&TENANT.parse().unwrap());
+        let change = engine::ports::Change::Set { set, add: Vec::new() };
+        let write = engine::ports::Write { key, change, only_if: Vec::new() };
+        engine::ports::Store::commit(&self.tables(), vec![write]).await.unwrap();
+    }
+
     /// The functions that change things, in a thread of their own as they are in a process of their own elsewhere.
     fn others(&self) -> Others {
         let (graph, login) = (self.microsoft.graph_endpoint(), self.microsoft.login_endpoint());
@@ -220,6 +245,11 @@ impl World {
     fn graph(&self) -> entra::Client {
         let (graph, login) = (self.microsoft.graph_endpoint(), self.microsoft.login_endpoint());
         entra::Client::new(Some(&graph), Some(&login), entra::NoIdentity, entra::Audiences::default()).unwrap()
+    }
+
+    /// How many requests were made to the tables since the last look.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.0.swap(0, Ordering::Relaxed)
     }
 
     /// What was logged since the last look.
@@ -263,7 +293,7 @@ async fn asked(function: Function, event: Value, graph: entra::Client, store: Ta
         Function::Sync => {
             sync::handle(&sync::Parts { graph, store, secrets, queue: Nowhere, environment }, event).await
         }
-        Function::Report => panic!("no report is made here"),
+        Function::Report => report::handle(&report::Parts { store, mailer: Post, environment }, event).await,
     };
     answer.unwrap()
 }
@@ -281,7 +311,10 @@ fn context() -> Context {
 }
 
 fn environment() -> Environment {
-    Environment::from_lookup(|name| (name == "STAGE").then(|| "test".to_owned()))
+    let variables = [("STAGE", "test"), ("OPERATOR_MAIL", "operator@example.com")];
+    Environment::from_lookup(|name| {
+        variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    })
 }
 
 async fn create(client: &Client, name: &str) {
@@ -338,6 +371,34 @@ struct Nowhere;
 
 impl Queue for Nowhere {
     async fn send(&self, _: QueueName, _: Vec<Message>) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// Nobody is mailed from a page.
+struct Post;
+
+impl Mailer for Post {
+    async fn send(&self, _: &Letter) -> Result<String, Fault> {
+        panic!("a page sends a mail")
+    }
+}
+
+/// Counts the requests to the tables.
+#[derive(Debug, Clone, Default)]
+struct Requests(Arc<AtomicUsize>);
+
+impl Intercept for Requests {
+    fn name(&self) -> &'static str {
+        "requests"
+    }
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -5,7 +5,17 @@ use axum::http::StatusCode;
 use crate::{browser::Browser, world::World};
 
 /// Every page behind the sign-in, and every form.
-const PAGES: &[&str] = &["/exemptions", "/settings", "/people"];
+const PAGES: &[&str] = &[
+    "/exemptions",
+    "/settings",
+    "/people",
+    "/runs",
+    "/runs/01JD0000000000000000000000",
+    "/runs/01JD0000000000000000000000/changes/0123456789abcdef",
+    "/reports",
+    "/reports/2026-11-21",
+    "/reports/2026-11-21/mail",
+];
 const FORMS: &[&str] = &[
     "/exemptions/add",
     "/exemptions/remove",
@@ -16,6 +26,11 @@ const FORMS: &[&str] = &[
     "/people/exempt",
     "/people/unexempt",
     "/people/digests",
+    "/runs/search",
+    "/runs/01JD0000000000000000000000/review",
+    "/runs/01JD0000000000000000000000/apply",
+    "/runs/01JD0000000000000000000000/release",
+    "/runs/01JD0000000000000000000000/undo",
 ];
 
 /// Contoso's administrator, signed in.
