@@ -16,6 +16,7 @@ use crate::{
     arrival::Arrival,
     cookies::{Cookies, Name},
     form::Fields,
+    operator,
     page::{self, Words},
     session::{self, Opened, Signed},
     shell::{Place, Shell},
@@ -36,6 +37,7 @@ async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap) -> Resu
         }
         Opened::Person(person, _, cookie) => {
             let shell = Shell::new(arrival, &person, Place::Overview, &Fields::default());
+            let shell = if operator::operates(console, &person).await? { shell.operated() } else { shell };
             let mut response = page::render(arrival, StatusCode::OK, &SignedIn { shell });
             response.headers_mut().append(SET_COOKIE, cookie);
             Ok(response)

@@ -7,6 +7,7 @@
 mod arrival;
 mod ask;
 mod assets;
+mod audit;
 mod callback;
 mod cookies;
 mod event;
@@ -14,6 +15,7 @@ mod exemptions;
 mod form;
 mod home;
 mod manage;
+mod operator;
 mod page;
 mod plain;
 mod reports;
@@ -116,8 +118,13 @@ pub fn router(console: Console) -> Router {
     let console = Arc::new(console);
     // One door to everything that somebody has to be signed in for.
     let door = from_fn_with_state(Arc::clone(&console), manage::admit);
-    let behind =
-        Router::new().merge(exemptions::routes()).merge(runs::routes()).merge(reports::routes()).route_layer(door);
+    let behind = Router::new()
+        .merge(exemptions::routes())
+        .merge(runs::routes())
+        .merge(reports::routes())
+        .merge(audit::routes())
+        .merge(operator::routes())
+        .route_layer(door);
     Router::new()
         .route("/", get(home::home))
         .route("/signin", get(start::start))

@@ -1,6 +1,6 @@
 //! The variables that only this function has.
 
-use directory::Cloud;
+use directory::{Address, Cloud};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -22,6 +22,8 @@ pub struct Settings {
     pub service_url: Option<Url>,
     /// The name of the secret that cookies are sealed with.
     pub session_key_secret: String,
+    /// The group whose members see all tenants; without one nobody does.
+    pub operator_group: Option<Address>,
 }
 
 /// A variable that is missing or not what it should be. Does not repeat its value.
@@ -64,7 +66,13 @@ impl Settings {
             Some(text) => serde_json::from_value(Value::String(text)).map_err(|_| wrong)?,
             None => Cloud::default(),
         };
+        let wrong = BadSetting { name: "OPERATOR_GROUP", expected: "empty, or the address of a group" };
+        let operator_group = match optional("OPERATOR_GROUP") {
+            Some(text) => Some(Address::parse(&text).map_err(|_| wrong)?),
+            None => None,
+        };
         Ok(Self {
+            operator_group,
             stage: needed("STAGE", "the name of the stage, for example prod")?,
             console_url,
             client_id: optional("SIGN_IN_CLIENT_ID"),
@@ -134,6 +142,7 @@ mod tests {
         check("SERVICE_SIGN_IN_URL", "https://ann@service.example.com");
         check("SIGN_IN_CLOUD", "mars");
         check("SESSION_KEY_SECRET", " ");
+        check("OPERATOR_GROUP", "operators");
         assert!(with("SERVICE_SIGN_IN_URL", "http://127.0.0.1:8080/sign-in?from=console").is_ok());
     }
 

@@ -168,6 +168,12 @@ impl World {
         answer
     }
 
+    /// The same of another tenant.
+    pub(crate) async fn admin_of(&self, tenant: &str, mut event: Value) -> Value {
+        event["tenant"] = json!(tenant);
+        asked(Function::Admin, event, self.graph(), self.tables(), self.vault.clone()).await
+    }
+
     /// The automatic run.
     pub(crate) async fn sync(&self) {
         let parts = sync::Parts {

@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use crate::{browser::Browser, world::World};
 
 /// Every page behind the sign-in, and every form.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
+    "/audit",
     "/exemptions",
     "/runs",
     "/runs/01JD0000000000000000000000",
