@@ -3,6 +3,7 @@
 
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
+use axum::http::StatusCode;
 use directory::{Code, Failure, RunId};
 use engine::ports::Fault;
 use jiff::Timestamp;
@@ -100,6 +101,11 @@ pub(crate) fn new_run(now: Timestamp) -> Result<RunId, Fault> {
     let random = uuid::Uuid::new_v4().as_u128();
     let name = ulid::Ulid::from_parts(milliseconds, random).to_string();
     RunId::try_from(name).map_err(|err| Fault::permanent("cannot name a run").because(err))
+}
+
+/// The status of a page that says what was refused.
+pub(crate) fn refusal(failure: &Failure) -> StatusCode {
+    if is_theirs(failure) { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_GATEWAY }
 }
 
 /// Whether a failure is about what a person typed, rather than about the world.

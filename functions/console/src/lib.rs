@@ -7,6 +7,7 @@
 mod arrival;
 mod ask;
 mod assets;
+mod audit;
 mod callback;
 mod cookies;
 mod destination;
@@ -17,6 +18,7 @@ mod health;
 mod home;
 mod manage;
 mod moment;
+mod operator;
 mod overview;
 mod page;
 mod people;
@@ -128,6 +130,8 @@ pub fn router(console: Console) -> Router {
         .merge(people::routes())
         .merge(exemptions::routes())
         .merge(reports::routes())
+        .merge(audit::routes())
+        .merge(operator::routes())
         .route_layer(door);
     Router::new()
         .route("/", get(home::home))

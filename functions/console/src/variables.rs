@@ -1,6 +1,6 @@
 //! The variables that only this function has.
 
-use directory::Cloud;
+use directory::{Address, Cloud};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -21,6 +21,8 @@ pub struct Settings {
     pub service_url: Option<Url>,
     /// The name of the secret that cookies are sealed with.
     pub session_key_secret: String,
+    /// The group whose members see all tenants; without one nobody does.
+    pub operator_group: Option<Address>,
 }
 
 /// A variable that is missing or not what it should be. Does not repeat its value.
@@ -62,6 +64,11 @@ impl Settings {
             Some(text) => serde_json::from_value(Value::String(text)).map_err(|_| wrong)?,
             None => Cloud::default(),
         };
+        let wrong = BadSetting { name: "OPERATOR_GROUP", expected: "empty, or the address of a group" };
+        let operator_group = match optional("OPERATOR_GROUP") {
+            Some(text) => Some(Address::parse(&text).map_err(|_| wrong)?),
+            None => None,
+        };
         Ok(Self {
             stage: needed("STAGE", "the name of the stage, for example prod")?,
             console_url,
@@ -70,6 +77,7 @@ impl Settings {
             client_secret: optional("SIGN_IN_SECRET"),
             service_url,
             session_key_secret: needed("SESSION_KEY_SECRET", "the name of the secret that cookies are sealed with")?,
+            operator_group,
         })
     }
 }
@@ -114,6 +122,7 @@ mod tests {
         check("SERVICE_SIGN_IN_URL", "https://ann@service.example.com");
         check("SIGN_IN_CLOUD", "mars");
         check("SESSION_KEY_SECRET", " ");
+        check("OPERATOR_GROUP", "operators");
         assert!(with("SERVICE_SIGN_IN_URL", "http://127.0.0.1:8080/sign-in?from=console").is_ok());
     }
 

@@ -16,7 +16,7 @@ use super::{marks, show, view::View};
 use crate::{
     Console,
     arrival::Arrival,
-    ask::{Asked, new_run},
+    ask::{Asked, new_run, refusal},
     form::Fields,
     manage::Manager,
     page,
@@ -140,8 +140,8 @@ impl On<'_> {
     /// The page as it was, with what was refused.
     async fn refused(&self, failure: Box<Failure>) -> Result<Response, Fault> {
         let none = Fields::default();
+        let status = refusal(&failure);
         let shell = Shell::new(self.arrival, self.person, Place::Runs, &none).refused(failure);
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
         show::shown(self.console, self.arrival, status, shell, self.id, &self.view(), None).await
     }
 

@@ -77,6 +77,17 @@ struct Tab {
 }
 
 impl Changes<'_> {
+    /// The filter that a search for a text keeps.
+    fn kept(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let View { category, kind, outcome, .. } = self.view;
+        let named = [
+            ("category", category.map(names::named)),
+            ("kind", kind.map(names::named)),
+            ("outcome", outcome.map(names::named)),
+        ];
+        named.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    }
+
     fn shown_checked(&self) -> String {
         number(self.checked)
     }

@@ -10,7 +10,7 @@ use super::{history, names::SWITCHES};
 use crate::{
     Console,
     arrival::Arrival,
-    ask::{Asked, new_run},
+    ask::{Asked, new_run, refusal},
     form::Fields,
     manage::Manager,
     page,
@@ -37,8 +37,9 @@ async fn searched(console: &Console, arrival: &Arrival, person: &Person, form: &
     }
     if let Asked::Said(Err(failure)) = console.run(person, event).await? {
         let query = Fields::default();
+        let status = refusal(&failure);
         let shell = Shell::new(arrival, person, Place::Runs, &query).refused(failure);
-        return history::shown(console, arrival, StatusCode::UNPROCESSABLE_ENTITY, shell, None, Some(form)).await;
+        return history::shown(console, arrival, status, shell, None, Some(form)).await;
     }
     page::redirect(StatusCode::SEE_OTHER, &format!("{}/runs/{id}", arrival.base))
 }

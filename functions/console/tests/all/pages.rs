@@ -1,7 +1,9 @@
 //! The pages behind the sign-in.
 
+mod audit;
 mod door;
 mod exemptions;
+mod operator;
 mod overview;
 mod people;
 mod plan;

@@ -6,6 +6,7 @@ use crate::{browser::Browser, world::World};
 
 /// Every page behind the sign-in, and every form.
 const PAGES: &[&str] = &[
+    "/audit",
     "/exemptions",
     "/settings",
     "/people",

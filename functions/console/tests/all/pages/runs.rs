@@ -1,9 +1,10 @@
 //! The history of runs, a search, and what became of a run.
 
 use axum::http::StatusCode;
+use directory::{Category, Kind};
 use serde_json::json;
 
-use super::door::administrator;
+use super::{door::administrator, plan};
 use crate::{
     browser::{Browser, Page},
     world::{TENANT, World},
@@ -195,4 +196,40 @@ async fn r4_5_who_is_skipped_is_listed_with_the_reason() {
     assert!(page.body.contains("No e-mail address</td>") && page.body.contains("selected>No e-mail"), "{page:?}");
     let page = browser.get(&format!("{path}?show=skipped&reason=guest")).await;
     assert!(page.body.contains("There is nobody"), "{page:?}");
+}
+
+#[tokio::test]
+async fn r4_12_how_far_a_run_is_is_said_in_words_and_numbers() {
+    let world = World::new().await;
+    let browser = administrator(&world).await;
+    let changes = || (0..500).map(|at| plan::change(at, Category::Adding, Kind::User, json!({}))).collect();
+    let more = json!({"state": "continuing", "phase": {"phase": "apply", "chunk": 1}, "finished_at": null});
+    let run = plan::store(&world, TENANT, changes(), more).await;
+    let left = browser.get(&format!("/runs/{run}")).await;
+    assert_eq!(left.title(), "The run was interrupted", "nobody goes on with it: {left:?}");
+    assert!(browser.get("/runs").await.body.contains(">Interrupted<"));
+    world.occupy(run.as_str()).await;
+    let page = browser.get(&format!("/runs/{run}")).await;
+    assert_eq!(page.title(), "The run is under way");
+    assert!(page.body.contains("Carrying out the changes: 1 of 3 parts."), "{page:?}");
+    assert!(
+        page.body.contains("data-watch role=\"status\"") && page.body.contains("<progress value=\"1\" max=\"3\""),
+        "{page:?}"
+    );
+    assert!(browser.get("/runs").await.body.contains(">Under way<"));
+}
+
+#[tokio::test]
+async fn r4_4_a_plan_whose_application_takes_long_to_begin_is_waited_for() {
+    let world = World::new().await;
+    let browser = administrator(&world).await;
+    let changes = vec![plan::change(1, Category::Adding, Kind::User, json!({}))];
+    let run = plan::store(&world, TENANT, changes, json!({})).await;
+    let asked = crate::world::now().as_second();
+    let page = browser.get(&format!("/runs/{run}?asked={asked}")).await;
+    assert!(page.body.contains("It is about to start.") && !page.body.contains("/apply"), "{page:?}");
+    for late in [(asked - 120).to_string(), "x".to_owned(), i64::MIN.to_string(), i64::MAX.to_string()] {
+        let page = browser.get(&format!("/runs/{run}?asked={late}")).await;
+        assert_eq!(page.title(), "Review the changes", "{late}");
+    }
 }

@@ -1,0 +1,189 @@
+//! The audit: who changed what, when, from what to what.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
+use engine::{audit, operator::Refused, ports::Fault, records::Audit};
+use serde_json::Value;
+
+use crate::{
+    Console,
+    arrival::Arrival,
+    form::Fields,
+    manage::Manager,
+    page,
+    plain::{cut, fitting, minute},
+    shell::{Place, Shell},
+};
+
+/// So many entries make a page.
+const ENTRIES: usize = 50;
+/// No value is shown longer, in letters.
+const LETTERS: usize = 200;
+
+/// The page of the audit.
+pub(crate) fn routes() -> Router<Arc<Console>> {
+    Router::new().route("/audit", get(show))
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct Page<'a> {
+    shell: Shell<'a>,
+    lines: Vec<String>,
+    first: bool,
+    next: Option<String>,
+}
+
+/// An entry of the audit.
+#[derive(Template)]
+#[template(path = "audit_row.html")]
+struct Line {
+    at: String,
+    by: String,
+    action: String,
+    what: String,
+    changes: Vec<Changed>,
+}
+
+/// What something was and is.
+#[derive(Debug, PartialEq, Eq)]
+struct Changed {
+    name: Option<String>,
+    from: String,
+    to: String,
+}
+
+/// `GET /audit[?from=…]`
+async fn show(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    query: Fields,
+) -> Response {
+    let shell = Shell::new(&arrival, &person, Place::Audit, &query);
+    page::answer(&arrival, shown(&console, &arrival, shell, query.text("from")).await)
+}
+
+async fn shown(console: &Console, arrival: &Arrival, shell: Shell<'_>, from: Option<&str>) -> Result<Response, Fault> {
+    let mut most = ENTRIES;
+    loop {
+        let page = match audit::list(&console.store, &shell.person.tenant, from, most).await {
+            Ok(page) => page,
+            Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
+            Err(Refused::Fault(fault)) => return Err(fault),
+        };
+        let lines: Vec<String> = page.rows.iter().map(|entry| line(entry).render().unwrap_or_default()).collect();
+        let fit = fitting(&lines);
+        if fit == lines.len() {
+            let page = Page { shell, lines, first: from.is_some(), next: page.next };
+            return Ok(page::render(arrival, StatusCode::OK, &page));
+        }
+        most = fit;
+    }
+}
+
+fn line(entry: &Audit) -> Line {
+    let Audit { at, by, action, what, from, to, totals: _ } = entry;
+    Line {
+        at: minute(*at),
+        by: cut(by, LETTERS),
+        action: words(action),
+        // What names the settings that changed is said with their values.
+        what: if from.is_object() || to.is_object() { String::new() } else { cut(what, LETTERS) },
+        changes: changes(from, to),
+    }
+}
+
+/// An action as people call it.
+fn words(action: &str) -> String {
+    let known = [
+        ("put_tenant", "Settings changed"),
+        ("put_secret", "Credential saved"),
+        ("rotate_secret", "Credential renewed by itself"),
+        ("move_secret", "Credential moved"),
+        ("exempt", "Address exempted"),
+        ("unexempt", "Exemption ended"),
+        ("convert", "User converted"),
+        ("put_user", "User saved by hand"),
+        ("delete_user", "User deleted by hand"),
+        ("end_sessions", "Sessions ended"),
+    ];
+    let found = known.iter().find(|(name, _)| *name == action);
+    found.map_or_else(|| cut(&action.replace('_', " "), LETTERS), |(_, words)| (*words).to_owned())
+}
+
+/// What differs: each key of two objects; else the values themselves.
+fn changes(from: &Value, to: &Value) -> Vec<Changed> {
+    let (Some(before), Some(after)) = (fields(from), fields(to)) else {
+        let same = from == to;
+        let one = Changed { name: None, from: value(from), to: value(to) };
+        return if same { Vec::new() } else { vec![one] };
+    };
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort();
+    names.dedup();
+    let differs = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    let changed = |name: &String| {
+        let of = |fields: &serde_json::Map<String, Value>| fields.get(name).map_or_else(|| value(&Value::Null), value);
+        Changed { name: Some(cut(name, LETTERS)), from: of(before), to: of(after) }
+    };
+    differs.map(changed).collect()
+}
+
+fn fields(value: &Value) -> Option<&serde_json::Map<String, Value>> {
+    static NONE: std::sync::LazyLock<serde_json::Map<String, Value>> = std::sync::LazyLock::new(serde_json::Map::new);
+    match value {
+        Value::Object(fields) => Some(fields),
+        Value::Null => Some(&NONE),
+        _ => None,
+    }
+}
+
+fn value(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) if values.is_empty() => "nothing".to_owned(),
+        Value::Array(values) => values.iter().map(self::value).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => {
+            let each = fields.iter().map(|(name, one)| match one {
+                Value::Object(_) | Value::Array(_) => format!("{name} {one}"),
+                _ => format!("{name} {}", self::value(one)),
+            });
+            each.collect::<Vec<_>>().join(" ")
+        }
+        Value::Number(number) => number.to_string(),
+    };
+    cut(&text, LETTERS)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn what_differs_is_said_shortly() {
+        check("a setting",  json!({"seats": 5, "name": "A"}), json!({"seats": 6, "name": "A"}), "seats: 5 > 6");
+        check("a new one",  json!({}), json!({"brake": {"enabled": false, "users_min": 5}}), "brake: nothing > enabled no users_min 5");
+        check("domains",    json!({"domains": [{"name": "a.ch", "kind": "relay"}]}), json!({"domains": []}), "domains: kind relay name a.ch > nothing");
+        check("a flag",     json!(false), json!(true), "no > yes");
+        check("nothing",    json!(null), json!(null), "");
+        check("from none",  json!(null), json!({"place": "kms"}), "place: nothing > kms");
+        check("long",       json!(null), json!("x".repeat(300)), &format!("nothing > {}…", "x".repeat(200)));
+    }
+
+    #[track_caller]
+    fn check(name: &str, from: Value, to: Value, expected: &str) {
+        let told = changes(&from, &to).into_iter();
+        let told = told.map(|Changed { name, from, to }| {
+            format!("{}{from} > {to}", name.map_or_else(String::new, |name| format!("{name}: ")))
+        });
+        assert_eq!(told.collect::<Vec<_>>().join(" | "), expected, "{name}");
+    }
+}
