@@ -17,7 +17,7 @@ help: ## print this
 
 # ---- On this machine ----
 
-.PHONY: up down run test check bench
+.PHONY: up down run test test-browser check bench
 up: ## start local AWS and deploy the stack to it; again after a change
 	@infra/local/up
 
@@ -38,16 +38,22 @@ test: export GRAPH_PORT = 4667
 test: export SCHEDULES = DISABLED
 test: export GRAPH_ENDPOINT =
 test: export LOGIN_ENDPOINT =
+# A group of a company that a test makes.
+test: export OPERATOR_GROUP = operators@company-4890.example
 test: ## every test; nothing has to run before it
-	@trap infra/local/down EXIT; infra/local/up; cargo test --workspace
+	@trap infra/local/down EXIT; infra/local/up; cargo test --workspace; tests/browser/run
+
+test-browser: ## the console in a real browser, on the stack that `make up` started [STORIES=stories/sign-in.test.mjs]
+	@tests/browser/run $(STORIES)
 
 check: ## format, lints, template, scripts
 	@source infra/local/common.sh; venv tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(TOOLS)/cfn-lint infra/template.yaml
-	$(TOOLS)/shellcheck -x infra/bootstrap infra/build infra/deploy infra/fix infra/invoke infra/move-secrets infra/local/up infra/local/down .ci/run
+	$(TOOLS)/shellcheck -x infra/bootstrap infra/build infra/deploy infra/fix infra/invoke infra/move-secrets infra/local/up infra/local/down .ci/run tests/browser/run
 	@python3 -m py_compile infra/local/extended-ministack.py && rm -rf infra/local/__pycache__
+	@for file in tests/browser/*.mjs tests/browser/stories/*.mjs tests/browser/stories/*/*.mjs; do node --check "$$file"; done
 
 # ---- In an account ----
 

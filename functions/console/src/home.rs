@@ -1,4 +1,4 @@
-//! The first page: who is signed in, or a field for an address; and the way out.
+//! The first page: an overview for administrators, who is signed in for others, or a field for an address; and the way out.
 
 use std::sync::Arc;
 
@@ -15,30 +15,41 @@ use crate::{
     Console,
     arrival::Arrival,
     cookies::{Cookies, Name},
+    destination::Destination,
     form::Fields,
-    operator,
+    operator, overview,
     page::{self, Words},
     session::{self, Opened, Signed},
     shell::{Place, Shell},
 };
 
-/// `GET /`
-pub(crate) async fn home(State(console): State<Arc<Console>>, arrival: Arrival, headers: HeaderMap) -> Response {
-    page::answer(&arrival, show(&console, &arrival, &headers).await)
+/// `GET /[?to=…]`
+pub(crate) async fn home(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    headers: HeaderMap,
+    query: Fields,
+) -> Response {
+    page::answer(&arrival, show(&console, &arrival, &headers, &query).await)
 }
 
-async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap) -> Result<Response, Fault> {
+async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap, query: &Fields) -> Result<Response, Fault> {
+    let to = query.text("to").and_then(Destination::parse);
     match session::open(console, arrival, headers).await? {
-        Opened::None => Ok(page::ask(arrival, "", false)),
+        Opened::None => Ok(page::ask(arrival, "", false, to.as_ref())),
         Opened::Over(forget) => {
-            let mut response = page::ask(arrival, "", false);
+            let mut response = page::ask(arrival, "", false, to.as_ref());
             response.headers_mut().append(SET_COOKIE, forget);
             Ok(response)
         }
         Opened::Person(person, _, cookie) => {
-            let shell = Shell::new(arrival, &person, Place::Overview, &Fields::default());
+            let shell = Shell::new(arrival, &person, Place::Overview, query);
             let shell = if operator::operates(console, &person).await? { shell.operated() } else { shell };
-            let mut response = page::render(arrival, StatusCode::OK, &SignedIn { shell });
+            let mut response = if person.manages {
+                overview::show(console, arrival, shell).await?
+            } else {
+                page::render(arrival, StatusCode::OK, &SignedIn { shell })
+            };
             response.headers_mut().append(SET_COOKIE, cookie);
             Ok(response)
         }

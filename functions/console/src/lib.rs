@@ -10,13 +10,18 @@ mod assets;
 mod audit;
 mod callback;
 mod cookies;
+mod destination;
 mod event;
 mod exemptions;
 mod form;
+mod health;
 mod home;
 mod manage;
+mod moment;
 mod operator;
+mod overview;
 mod page;
+mod people;
 mod plain;
 mod reports;
 mod runs;
@@ -25,6 +30,7 @@ mod settings;
 mod shell;
 mod start;
 mod transaction;
+mod variables;
 
 use std::{fmt, sync::Arc};
 
@@ -42,7 +48,7 @@ use secrecy::SecretString;
 
 pub use ask::{Answer, Others};
 pub use event::answer;
-pub use settings::{BadSetting, Settings};
+pub use variables::{BadSetting, Settings};
 
 /// No form of the sign-in is larger.
 const LARGEST_BODY: usize = 4 * 1024;
@@ -120,6 +126,8 @@ pub fn router(console: Console) -> Router {
     let door = from_fn_with_state(Arc::clone(&console), manage::admit);
     let behind = Router::new()
         .merge(exemptions::routes())
+        .merge(settings::routes())
+        .merge(people::routes())
         .merge(runs::routes())
         .merge(reports::routes())
         .merge(audit::routes())

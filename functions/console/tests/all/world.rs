@@ -1,6 +1,7 @@
 //! A tenant, its people, Microsoft, and the console.
 
 use std::{
+    collections::BTreeMap,
     io,
     sync::{
         Arc, Mutex,
@@ -23,7 +24,7 @@ use console::{Console, Others, Secret, Settings};
 use directory::TenantId;
 use engine::ports::{Clock as _, Fault, Letter, Mailer, Message, Moved, Place, Queue, QueueName, Secrets};
 use entra::openid::SignIn;
-use graph_standin::{CONTOSO, SIGN_IN_CLIENT_ID, SIGN_IN_SECRET, SignIns, Standin, demo};
+use graph_standin::{CONTOSO, FABRIKAM, SIGN_IN_CLIENT_ID, SIGN_IN_SECRET, SignIns, Standin, demo};
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use platform::{Environment, Function, Tables};
@@ -158,8 +159,13 @@ impl World {
     }
 
     /// Ask `admin` for something that it does.
-    pub(crate) async fn admin(&self, mut event: Value) -> Value {
-        event["tenant"] = json!(TENANT);
+    pub(crate) async fn admin(&self, event: Value) -> Value {
+        self.admin_of(TENANT, event).await
+    }
+
+    /// Ask `admin` for something of any tenant.
+    pub(crate) async fn admin_of(&self, tenant: &str, mut event: Value) -> Value {
+        event["tenant"] = json!(tenant);
         let graph = self.graph();
         let (store, environment) = (self.tables(), environment());
         let parts = admin::Parts { graph: &graph, store: &store, secrets: &self.vault, environment: &environment };
@@ -168,14 +174,34 @@ impl World {
         answer
     }
 
-    /// The same of another tenant.
-    pub(crate) async fn admin_of(&self, tenant: &str, mut event: Value) -> Value {
-        event["tenant"] = json!(tenant);
-        asked(Function::Admin, event, self.graph(), self.tables(), self.vault.clone()).await
-    }
-
     /// The automatic run.
     pub(crate) async fn sync(&self) {
+        self.sync_of(TENANT).await;
+    }
+
+    /// Another tenant beside the one of these tests, with people of its own.
+    pub(crate) async fn with_another_tenant(&self) {
+        let settings = json!({
+            "name": "Fabrikam", "primary_domain": FABRIKAM.primary_domain, "directory_id": FABRIKAM.directory_id,
+            "application_id": FABRIKAM.application_id, "tech_contact": "it@fabrikam.com",
+            "domains": [{"name": FABRIKAM.primary_domain}], "brake": {"enabled": false},
+        });
+        self.admin_of("fabrikam", json!({"action": "put_tenant", "settings": settings})).await;
+        self.admin_of("fabrikam", json!({"action": "put_secret", "ad_key": FABRIKAM.client_secret})).await;
+        self.sync_of("fabrikam").await;
+    }
+
+    async fn sync_of(&self, tenant: &str) {
+        let run = self.run_of(tenant).await;
+        assert_eq!(run["state"], "applied", "{run}");
+    }
+
+    /// An automatic run, whatever becomes of it.
+    pub(crate) async fn sync_once(&self) -> Value {
+        self.run_of(TENANT).await
+    }
+
+    async fn run_of(&self, tenant: &str) -> Value {
         let parts = sync::Parts {
             graph: self.graph(),
             store: self.tables(),
@@ -183,9 +209,8 @@ impl World {
             queue: Nowhere,
             environment: environment(),
         };
-        let event = json!({"tenant": TENANT, "action": "sync"});
-        let run = sync::handle(&parts, LambdaEvent::new(event, context())).await.unwrap();
-        assert_eq!(run["state"], "applied", "{run}");
+        let event = json!({"tenant": tenant, "action": "sync"});
+        sync::handle(&parts, LambdaEvent::new(event, context())).await.unwrap()
     }
 
     /// A run that an operator asks for.
@@ -308,23 +333,23 @@ async fn create(client: &Client, name: &str) {
     call.send().await.unwrap();
 }
 
-/// The credential of the tenant.
+/// The credentials of the tenants.
 #[derive(Clone, Default)]
-struct Vault(Arc<Mutex<Option<SecretString>>>);
+struct Vault(Arc<Mutex<BTreeMap<TenantId, SecretString>>>);
 
 impl Secrets for Vault {
-    async fn secret(&self, _: &TenantId) -> Result<Option<SecretString>, Fault> {
-        Ok(self.0.lock().unwrap().clone())
+    async fn secret(&self, tenant: &TenantId) -> Result<Option<SecretString>, Fault> {
+        Ok(self.0.lock().unwrap().get(tenant).cloned())
     }
     async fn secret_afresh(&self, tenant: &TenantId) -> Result<Option<SecretString>, Fault> {
         self.secret(tenant).await
     }
-    async fn put_secret(&self, _: &TenantId, secret: &SecretString) -> Result<(), Fault> {
-        *self.0.lock().unwrap() = Some(secret.clone());
+    async fn put_secret(&self, tenant: &TenantId, secret: &SecretString) -> Result<(), Fault> {
+        self.0.lock().unwrap().insert(tenant.clone(), secret.clone());
         Ok(())
     }
-    async fn delete_secret(&self, _: &TenantId) -> Result<(), Fault> {
-        *self.0.lock().unwrap() = None;
+    async fn delete_secret(&self, tenant: &TenantId) -> Result<(), Fault> {
+        self.0.lock().unwrap().remove(tenant);
         Ok(())
     }
     async fn move_secret(&self, _: &TenantId, _: Place) -> Result<Moved, Fault> {
