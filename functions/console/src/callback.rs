@@ -20,6 +20,7 @@ use crate::{
     Console, application,
     arrival::Arrival,
     cookies::{Cookies, Name},
+    destination::Destination,
     page::{self, Words},
     redirect,
     session::Signed,
@@ -95,7 +96,7 @@ async fn finish(
     let secret = console.client_secret().await?;
     let redirect = redirect(&arrival.base);
     let application = application(client_id, secret.as_ref(), &redirect);
-    let Transaction { tenant, connection, address, provider, begun, since: _ } = transaction;
+    let Transaction { tenant, connection, address, provider, begun, to, since: _ } = transaction;
     let person = match console.microsoft.finish(provider, &application, begun, code, now).await {
         Ok(person) => person,
         Err(err) => return not_signed_in(console, arrival, address, &err),
@@ -114,7 +115,8 @@ async fn finish(
         Err(why) => return Ok(denied(console, arrival, address, why, &person)),
     };
     let session = Session::new(&here, &user, person.object, now);
-    let mut response = page::redirect(StatusCode::FOUND, &format!("{}/", arrival.base))?;
+    let to = to.as_ref().map_or("/", Destination::as_str);
+    let mut response = page::redirect(StatusCode::FOUND, &format!("{}{to}", arrival.base))?;
     response.headers_mut().append(SET_COOKIE, cookies.seal(Name::Session, &Signed::new(session), None)?);
     tracing::info!(user = user.id.as_str(), "signed in");
     Ok(response)

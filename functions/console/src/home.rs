@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     body::Bytes,
-    extract::State,
+    extract::{RawQuery, State},
     http::{HeaderMap, StatusCode, header::SET_COOKIE},
     response::Response,
 };
@@ -15,22 +15,34 @@ use crate::{
     Console,
     arrival::Arrival,
     cookies::{Cookies, Name},
+    destination::Destination,
     form::Fields,
     page::{self, Words},
     session::{self, Opened, Signed},
     shell::{Place, Shell},
+    start::wanted,
 };
 
-/// `GET /`
-pub(crate) async fn home(State(console): State<Arc<Console>>, arrival: Arrival, headers: HeaderMap) -> Response {
-    page::answer(&arrival, show(&console, &arrival, &headers).await)
+/// `GET /[?to=…]`
+pub(crate) async fn home(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    page::answer(&arrival, show(&console, &arrival, &headers, wanted(query.as_deref())).await)
 }
 
-async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap) -> Result<Response, Fault> {
+async fn show(
+    console: &Console,
+    arrival: &Arrival,
+    headers: &HeaderMap,
+    to: Option<Destination>,
+) -> Result<Response, Fault> {
     match session::open(console, arrival, headers).await? {
-        Opened::None => Ok(page::ask(arrival, "", false)),
+        Opened::None => Ok(page::ask(arrival, "", false, to.as_ref())),
         Opened::Over(forget) => {
-            let mut response = page::ask(arrival, "", false);
+            let mut response = page::ask(arrival, "", false, to.as_ref());
             response.headers_mut().append(SET_COOKIE, forget);
             Ok(response)
         }

@@ -9,6 +9,7 @@ mod ask;
 mod assets;
 mod callback;
 mod cookies;
+mod destination;
 mod event;
 mod exemptions;
 mod form;

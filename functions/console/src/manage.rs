@@ -10,10 +10,12 @@ use axum::{
     response::Response,
 };
 use engine::ports::Fault;
+use url::form_urlencoded;
 
 use crate::{
     Console,
     arrival::Arrival,
+    destination::Destination,
     form::Fields,
     page::{self, Words},
     session::{self, Opened, Person},
@@ -42,7 +44,8 @@ async fn enter(console: &Console, arrival: &Arrival, request: Request, next: Nex
                 tracing::info!("refused a form of somebody who is not signed in");
                 page::message(arrival, StatusCode::UNAUTHORIZED, SIGNED_OUT, None)
             } else {
-                page::redirect(StatusCode::SEE_OTHER, &format!("{}/", arrival.base))?
+                let to = request.uri().path_and_query().and_then(|to| Destination::parse(to.as_str()));
+                page::redirect(StatusCode::SEE_OTHER, &asks_first(arrival, to.as_ref()))?
             };
             if let Opened::Over(forget) = nobody {
                 response.headers_mut().append(SET_COOKIE, forget);
@@ -68,6 +71,13 @@ async fn enter(console: &Console, arrival: &Arrival, request: Request, next: Nex
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+/// The first page, which knows where the person wanted to go.
+fn asks_first(arrival: &Arrival, to: Option<&Destination>) -> String {
+    let Some(to) = to else { return format!("{}/", arrival.base) };
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("to", to.as_str()).finish();
+    format!("{}/?{query}", arrival.base)
 }
 
 async fn read(body: Body) -> Option<Fields> {

@@ -13,6 +13,7 @@ use url::Url;
 use crate::{
     arrival::{Arrival, LeadsAway},
     assets,
+    destination::Destination,
     shell::Shell,
 };
 
@@ -35,6 +36,7 @@ struct Ask<'a> {
     frame: Frame<'a>,
     address: &'a str,
     wrong: bool,
+    to: Option<&'a str>,
 }
 
 /// Two ways to sign in (rule 8.3).
@@ -79,9 +81,10 @@ pub(crate) struct Words {
 }
 
 /// A field for the address; `wrong` where what was typed is none.
-pub(crate) fn ask(arrival: &Arrival, address: &str, wrong: bool) -> Response {
+pub(crate) fn ask(arrival: &Arrival, address: &str, wrong: bool, to: Option<&Destination>) -> Response {
     let status = if wrong { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    let mut response = render(arrival, status, &Ask { frame: Frame::of(arrival), address, wrong });
+    let mut response =
+        render(arrival, status, &Ask { frame: Frame::of(arrival), address, wrong, to: to.map(Destination::as_str) });
     response.extensions_mut().insert(LeadsAway);
     response
 }

@@ -21,6 +21,7 @@ use crate::{
     arrival::Arrival,
     callback,
     cookies::{Cookies, Name},
+    destination::Destination,
     page::{self, Words},
     redirect,
     transaction::{self, Transaction},
@@ -44,6 +45,7 @@ pub(crate) async fn start(
     RawQuery(query): RawQuery,
 ) -> Response {
     let standard = parameter(query.as_deref(), "standard").is_some_and(|value| value == "1");
+    let to = wanted(query.as_deref());
     let address = match asked(&arrival, query.as_deref()) {
         Ok(address) => address,
         Err(page) if !standard => return page,
@@ -53,7 +55,7 @@ pub(crate) async fn start(
         tracing::info!("sent to the service's own page, as asked");
         to_service(&console, &arrival, Some(&address))
     } else {
-        begin(&console, &arrival, address, true).await
+        begin(&console, &arrival, address, to, true).await
     };
     page::answer(&arrival, outcome)
 }
@@ -65,26 +67,41 @@ pub(crate) async fn microsoft(
     RawQuery(query): RawQuery,
 ) -> Response {
     match asked(&arrival, query.as_deref()) {
-        Ok(address) => page::answer(&arrival, begin(&console, &arrival, address, false).await),
+        Ok(address) => {
+            let to = wanted(query.as_deref());
+            page::answer(&arrival, begin(&console, &arrival, address, to, false).await)
+        }
         Err(page) => page,
     }
+}
+
+/// Where the person wanted to go.
+pub(crate) fn wanted(query: Option<&str>) -> Option<Destination> {
+    parameter(query, "to").and_then(|to| Destination::parse(&to))
 }
 
 /// The address that was asked for, or the page that asks for one.
 fn asked(arrival: &Arrival, query: Option<&str>) -> Result<Address, Response> {
     let text = parameter(query, "address").unwrap_or_default();
     if text.trim().is_empty() && query.is_none_or(|query| query.len() <= LONGEST_QUERY) {
-        return Err(page::ask(arrival, "", false));
+        return Err(page::ask(arrival, "", false, wanted(query).as_ref()));
     }
     let address = if text.len() <= LONGEST_ADDRESS { Address::parse(&text).ok() } else { None };
     address.ok_or_else(|| {
         tracing::info!("what was typed is no address");
-        page::ask(arrival, text.get(..text.len().min(LONGEST_ADDRESS)).unwrap_or_default(), true)
+        let typed = text.get(..text.len().min(LONGEST_ADDRESS)).unwrap_or_default();
+        page::ask(arrival, typed, true, wanted(query).as_ref())
     })
 }
 
 /// The way of an address: to Microsoft, to our page of two ways where that is `offered`, or to the service's own page.
-async fn begin(console: &Console, arrival: &Arrival, address: Address, offered: bool) -> Result<Response, Fault> {
+async fn begin(
+    console: &Console,
+    arrival: &Arrival,
+    address: Address,
+    to: Option<Destination>,
+    offered: bool,
+) -> Result<Response, Fault> {
     let Some(client_id) = console.settings.client_id.as_deref() else {
         tracing::info!("sent to the service's own page: sign-in with Microsoft is off");
         return to_service(console, arrival, Some(&address));
@@ -99,7 +116,7 @@ async fn begin(console: &Console, arrival: &Arrival, address: Address, offered: 
         return to_service(console, arrival, Some(&address));
     }
     if offered && record.settings.disable_login {
-        return Ok(choice(console, arrival, &address));
+        return Ok(choice(console, arrival, &address, to.as_ref()));
     }
     let Some(authority) = authority(&record.settings) else {
         tracing::info!("sent to the service's own page: the tenant has no directory");
@@ -112,7 +129,7 @@ async fn begin(console: &Console, arrival: &Arrival, address: Address, offered: 
             match console.microsoft.begin(&provider, &application, address.as_str()) {
                 Ok((url, begun)) => {
                     let (connection, since) = (record.connection, (console.clock)());
-                    let transaction = Transaction { tenant, connection, address, provider, begun, since };
+                    let transaction = Transaction { tenant, connection, address, provider, begun, to, since };
                     keep(console, arrival, &url, &transaction).await
                 }
                 Err(err) => without_microsoft(console, arrival, &address, &err),
@@ -159,8 +176,13 @@ fn authority(settings: &Settings) -> Option<&str> {
     settings.directory_id.as_ref().map(Guid::as_str).or_else(domain)
 }
 
-fn choice(console: &Console, arrival: &Arrival, address: &Address) -> Response {
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("address", address.as_str()).finish();
+fn choice(console: &Console, arrival: &Arrival, address: &Address, to: Option<&Destination>) -> Response {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("address", address.as_str());
+    if let Some(to) = to {
+        query.append_pair("to", to.as_str());
+    }
+    let query = query.finish();
     let microsoft = format!("{}/signin/microsoft?{query}", arrival.base);
     tracing::info!("shown both ways");
     page::choice(arrival, address.as_str(), &microsoft, service(console, Some(address)).as_ref())

@@ -5,6 +5,8 @@ use entra::openid::{Begun, Provider};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::destination::Destination;
+
 /// How long a person may take at Microsoft, in seconds.
 pub(crate) const PATIENCE: i64 = 900;
 
@@ -21,6 +23,8 @@ pub(crate) struct Transaction {
     pub(crate) provider: Provider,
     /// What Microsoft's answer must fit.
     pub(crate) begun: Begun,
+    /// Where the person wanted to go.
+    pub(crate) to: Option<Destination>,
     /// When it began.
     pub(crate) since: Timestamp,
 }

@@ -125,6 +125,7 @@ async fn one<S: Store, M: Mailer>(parts: &Parts<S, M>, asked: &Asked, context: &
         writer: WRITER,
         owner: &context.request_id,
         operator: &operator,
+        console: environment.console_url(),
     };
     let tenant = match &asked.what {
         What::Report(request) => request.tenant.as_ref(),

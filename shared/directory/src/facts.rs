@@ -44,7 +44,7 @@ pub struct DailyFacts {
     pub warnings: Vec<Warning>,
     /// Billable users.
     pub seats: Seats,
-    /// The page where a person looks after the tenant, where there is one.
+    /// The console's address, without a slash at its end, where people can sign in to it.
     pub console: Option<String>,
 }
 
@@ -380,7 +380,7 @@ pub struct ExpiryFacts {
     pub renews_itself: bool,
     /// Runs that failed since it expired or was first refused.
     pub failed_runs: u64,
-    /// The page where a person enters the new credential, where there is one.
+    /// The console's address, without a slash at its end, where people can sign in to it.
     pub console: Option<String>,
     /// The application's page in Microsoft's portal.
     pub portal: Option<String>,

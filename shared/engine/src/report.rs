@@ -80,6 +80,8 @@ pub struct Reporter<'a, S, M, C> {
     pub owner: &'a str,
     /// Who gets the roll-up.
     pub operator: &'a Address,
+    /// The console's address, without a slash at its end, where people can sign in to it.
+    pub console: Option<&'a str>,
 }
 
 /// What an invocation has come to.
@@ -168,7 +170,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         if let Some(past) = self.past(tenant.as_str(), &what).await? {
             return Ok(Mailed::not_again(past));
         }
-        let facts = facts::gather(self.store, self.clock, tenant, stored, day).await?;
+        let facts = self.facts(tenant, stored, day).await?;
         self.post(tenant.as_str(), &what, request, letter(Some(tenant), to, (self.writer.daily)(&facts))).await
     }
 
@@ -180,19 +182,32 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         to: &Address,
         request: &Request,
     ) -> Result<Option<Mailed>, Fault> {
-        let Some(due) = expiry::due(self.store, tenant, stored, day, self.clock.now()).await? else { return Ok(None) };
+        let Some(due) = self.due(tenant, stored, day).await? else { return Ok(None) };
         let letter = letter(Some(tenant), to, (self.writer.expiry)(&due.facts));
         self.post(tenant.as_str(), &due.what, request, letter).await.map(Some)
     }
 
     async fn previewed(&self, tenant: &TenantId, stored: &Stored, day: &Day) -> Result<Reported, Fault> {
         let to = stored.meta.settings.tech_contact.as_ref();
-        let facts = facts::gather(self.store, self.clock, tenant, stored, day).await?;
+        let facts = self.facts(tenant, stored, day).await?;
         let mut answer = shown(to, &(self.writer.daily)(&facts));
-        if let Some(due) = expiry::due(self.store, tenant, stored, day, self.clock.now()).await? {
+        if let Some(due) = self.due(tenant, stored, day).await? {
             answer["warning"] = shown(to, &(self.writer.expiry)(&due.facts));
         }
         Ok(Reported::only(answer))
+    }
+
+    /// What the daily report says.
+    async fn facts(&self, tenant: &TenantId, stored: &Stored, day: &Day) -> Result<DailyFacts, Fault> {
+        let console = self.console.map(str::to_owned);
+        Ok(DailyFacts { console, ..facts::gather(self.store, self.clock, tenant, stored, day).await? })
+    }
+
+    /// The warning that is due.
+    async fn due(&self, tenant: &TenantId, stored: &Stored, day: &Day) -> Result<Option<expiry::Due>, Fault> {
+        let console = self.console.map(str::to_owned);
+        let due = expiry::due(self.store, tenant, stored, day, self.clock.now()).await?;
+        Ok(due.map(|due| expiry::Due { facts: ExpiryFacts { console, ..due.facts }, ..due }))
     }
 
     async fn of_all(&self, request: &Request) -> Result<Reported, Fault> {

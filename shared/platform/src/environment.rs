@@ -135,6 +135,11 @@ impl Environment {
         Address::parse(text).map_err(|_| wrong("OPERATOR_MAIL", expected))
     }
 
+    /// The console's address, where people can sign in to it.
+    pub fn console_url(&self) -> Option<&str> {
+        self.optional("CONSOLE_URL")
+    }
+
     /// The role whose identity tenants trust.
     pub fn identity_role_arn(&self) -> Result<&str, BadVariable> {
         self.needed("IDENTITY_ROLE_ARN", "the ARN of the role whose identity tenants trust")

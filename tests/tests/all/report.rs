@@ -52,6 +52,7 @@ pub(crate) async fn invocation<T>(
         writer: WRITER,
         owner: &owner,
         operator: &operator,
+        console: None,
     };
     work(&reporter).await
 }
@@ -387,6 +388,7 @@ fn r6_3_a_day_that_is_too_long_to_be_read_is_told_from_the_plans() {
         writer: WRITER,
         owner: "report",
         operator: &operator,
+        console: None,
     };
     let request = Request { preview: true, ..of_day(&world, "2026-11-22") };
     let preview = drive(reporter.report(&request)).unwrap().unwrap().answer;

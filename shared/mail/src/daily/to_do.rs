@@ -79,7 +79,7 @@ fn decide(facts: &DailyFacts, held: &HeldChanges) -> Option<Step> {
             held.run,
             words::age(held.since, facts.date)
         ),
-        link: None,
+        link: safe_link("Review it in the console", facts.console.as_ref().map(|url| format!("{url}/runs/{}", held.run)).as_deref()),
     })
 }
 

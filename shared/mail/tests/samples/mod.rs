@@ -43,7 +43,7 @@ pub(crate) fn quiet() -> DailyFacts {
         settings_changed: Listed::default(),
         warnings: Vec::new(),
         seats: Seats { before: 1180, after: 1180, seats: Some(1200) },
-        console: Some("https://console.example/tenants/contoso".to_owned()),
+        console: Some("https://console.example".to_owned()),
     }
 }
 
@@ -242,7 +242,7 @@ pub(crate) fn ending() -> ExpiryFacts {
         unlisted: false,
         renews_itself: false,
         failed_runs: 0,
-        console: Some("https://console.example/tenants/contoso".to_owned()),
+        console: Some("https://console.example".to_owned()),
         portal: Some("https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/Credentials/appId/6f1d2c3b-4a59-4867-8778-695a4b3c2d1e".to_owned()),
     }
 }

@@ -23,7 +23,8 @@ async fn nobody_gets_in_without_a_session() {
     let world = World::new().await;
     let browser = world.browser();
     for page in PAGES {
-        assert!(browser.get(page).await.location().ends_with("example.com/"), "{page}");
+        let asked = browser.get(page).await.location();
+        assert!(asked.ends_with(&format!("example.com/?to={}", page.replace('/', "%2F"))), "{asked}");
     }
     for form in FORMS {
         let page = browser.post(form, "token=x").await;
@@ -32,6 +33,33 @@ async fn nobody_gets_in_without_a_session() {
             (StatusCode::UNAUTHORIZED, "You are not signed in any longer"),
             "{form}"
         );
+    }
+}
+
+#[tokio::test]
+async fn whoever_followed_a_link_gets_there_after_signing_in() {
+    let world = World::new().await;
+    let convert = serde_json::json!({"action": "convert", "address": "adelev@contoso.com", "to": "organization_admin"});
+    world.admin(convert).await;
+    for (disable_login, link, there) in [
+        (false, "/exemptions", "/exemptions"),
+        (true, "/exemptions?from=x", "/exemptions?from=x"),
+        (false, "//evil.example/exemptions", "/"),
+    ] {
+        world.admin(serde_json::json!({"action": "put_tenant", "settings": {"disable_login": disable_login}})).await;
+        let browser = world.browser();
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("to", link).finish();
+        let page = browser.get(&format!("/?{query}")).await;
+        let hidden = page.body.contains(&format!("name=\"to\" value=\"{link}\""));
+        assert_eq!(hidden, there != "/", "{page:?}");
+        let mut start = browser.get(&format!("/signin?address=adelev@contoso.com&{query}")).await;
+        if disable_login {
+            let button = start.body.split("href=\"").find(|part| part.contains("/signin/microsoft?")).unwrap();
+            let button = button.split('"').next().unwrap().replace("&#38;", "&");
+            start = browser.get(&button).await;
+        }
+        let back = browser.at_microsoft(&start.location()).await;
+        assert_eq!(browser.get(&back).await.location(), format!("{}{there}", crate::world::BASE));
     }
 }
 
