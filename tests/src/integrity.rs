@@ -106,6 +106,16 @@ fn check_object(items: &Items, tenant: &TenantId, key: &Key, object: &Held) {
     }
 }
 
+/// Whoever was made by hand for an object of Entra is found by it.
+fn check_sign_in(items: &Items, tenant: &TenantId, object: &Held) {
+    let Held::User(user) = object else { return };
+    if let (None, Some(entra_id)) = (&user.entra_id, &user.signs_in_as) {
+        let pointer =
+            items.get(&keys::signs_in(tenant, entra_id)).unwrap_or_else(|| panic!("{} is not found", user.id));
+        assert_eq!(pointer["user"].as_str(), Some(user.id.as_str()), "who signs in as {entra_id}");
+    }
+}
+
 fn check_claim(items: &Items, tenant: &TenantId, key: &Key, item: &Item) {
     let claim: Claim = read("a claim", item.clone()).expect("a claim");
     let owner = items
@@ -131,6 +141,7 @@ pub fn of_rest(items: &Items) {
             Name::Object(tenant, kind) => {
                 let object = held(kind, item);
                 check_object(items, &tenant, key, &object);
+                check_sign_in(items, &tenant, &object);
                 counts.entry(tenant).or_default().add(Counts::of(Some(&object)), 1);
             }
             Name::Claim(tenant) => check_claim(items, &tenant, key, item),

@@ -213,6 +213,7 @@ impl Oracle<'_> {
             deleted_at: None,
             rev: 0,
             connection: self.connection,
+            signs_in_as: None,
         };
         if blocked && self.settings.blocked_sign_in == BlockedSignIn::Disable {
             Want::Disabled(user)

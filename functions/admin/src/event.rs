@@ -1,7 +1,7 @@
 //! What the function is invoked with: parsed once, strictly, refused by the name of the field and never by its value.
 
 use directory::{Address, Failure, Kind, ObjectId, RunId, TenantId, UserType};
-use engine::{people::Wanted, ports::Place};
+use engine::{people::Wanted, ports::Place, review::Mark};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use platform::event::{read, run, tenant};
 use secrecy::SecretString;
@@ -24,7 +24,7 @@ pub(crate) struct Event {
 /// Everything that an operator can ask for (section 9). Its `Debug` shows no secret: [`SecretString`] has none to show.
 #[derive(Debug)]
 pub(crate) enum Action {
-    PutTenant { tenant: TenantId, settings: Value, replace_connection: bool },
+    PutTenant { tenant: TenantId, settings: Value, expected: Map<String, Value>, replace_connection: bool },
     GetTenant { tenant: TenantId },
     ListTenants { cursor: Option<String> },
     DeleteTenant { tenant: TenantId },
@@ -43,11 +43,12 @@ pub(crate) enum Action {
     Get { tenant: TenantId, kind: Kind, wanted: Wanted, cursor: Option<String> },
     ListRuns { tenant: TenantId, cursor: Option<String> },
     GetRun { tenant: TenantId, run: RunId, cursor: Option<String> },
+    Review { tenant: TenantId, run: RunId, marks: Vec<Mark> },
 }
 
 const ACTIONS: &str = "put_tenant, get_tenant, list_tenants, delete_tenant, put_secret, test_connection, move_secret, exempt, \
                        unexempt, list_exemptions, convert, put_user, delete_user, list_users, list_groups, get_user, get_group, \
-                       list_runs, get_run, end_sessions";
+                       list_runs, get_run, review, end_sessions";
 
 impl Action {
     /// Of which tenant.
@@ -71,7 +72,8 @@ impl Action {
             | Self::ListGroups { tenant, .. }
             | Self::Get { tenant, .. }
             | Self::ListRuns { tenant, .. }
-            | Self::GetRun { tenant, .. } => Some(tenant),
+            | Self::GetRun { tenant, .. }
+            | Self::Review { tenant, .. } => Some(tenant),
         }
     }
 }
@@ -107,9 +109,9 @@ fn action(name: &str, fields: Map<String, Value>) -> Result<Action, Failure> {
     let fields = Value::Object(fields);
     Ok(match name {
         "put_tenant" => {
-            let PutTenant { tenant, settings, replace_connection } = read(fields)?;
+            let PutTenant { tenant, settings, expected, replace_connection } = read(fields)?;
             let settings = Value::Object(settings);
-            Action::PutTenant { tenant, settings, replace_connection }
+            Action::PutTenant { tenant, settings, expected, replace_connection }
         }
         "get_tenant" => Action::GetTenant { tenant: only(fields)? },
         "list_tenants" => {
@@ -183,6 +185,10 @@ fn action(name: &str, fields: Map<String, Value>) -> Result<Action, Failure> {
             let GetRun { tenant, run, cursor } = read(fields)?;
             Action::GetRun { tenant, run, cursor }
         }
+        "review" => {
+            let Review { tenant, run, marks } = read(fields)?;
+            Action::Review { tenant, run, marks }
+        }
         _ => return Err(Failure::invalid(format!("action: expected one of {ACTIONS}"))),
     })
 }
@@ -223,6 +229,8 @@ struct PutTenant {
     tenant: TenantId,
     #[serde(default)]
     settings: Map<String, Value>,
+    #[serde(default)]
+    expected: Map<String, Value>,
     #[serde(default)]
     replace_connection: bool,
 }
@@ -340,6 +348,16 @@ struct GetRun {
     cursor: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Review {
+    #[serde(deserialize_with = "tenant")]
+    tenant: TenantId,
+    #[serde(deserialize_with = "run")]
+    run: RunId,
+    marks: Vec<Mark>,
+}
+
 fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {
     let text = String::deserialize(from)?;
     Address::parse(&text).map_err(|why| D::Error::custom(format!("expected an address: {why}")))
@@ -396,6 +414,10 @@ mod tests {
         check("tenant is a number",  json!({"action": "get_tenant", "tenant": 7}),                 "tenant: expected a string");
         check("unknown key",         json!({"action": "get_tenant", "tenant": "a", "force": true}), "unknown field `force`");
         check("settings is a list",  json!({"action": "put_tenant", "tenant": "a", "settings": []}), "settings: expected a map");
+        check("no marks",            json!({"action": "review", "tenant": "a", "run": run}),        "missing field `marks`");
+        check("a mark of what",      json!({"action": "review", "tenant": "a", "run": run, "marks": [{"category": "all", "object": "user"}]}), "marks[0].category: expected one of `adding`");
+        check("a mark and more",     json!({"action": "review", "tenant": "a", "run": run, "marks": [{"category": "adding", "object": "user", "by": "x"}]}), "unknown field `by`");
+        check("expected is a list",  json!({"action": "put_tenant", "tenant": "a", "expected": []}), "expected: expected a map");
         check("no purge",            json!({"action": "delete_tenant", "tenant": "a"}),            "purge: expected true");
         check("purge is a text",     json!({"action": "delete_tenant", "tenant": "a", "purge": "true"}), "purge: expected a boolean");
         check("no secret",           json!({"action": "put_secret", "tenant": "a"}),               "missing field `ad_key`");

@@ -9,9 +9,10 @@ use engine::{
     operator::{Asked, Refused},
     people, place,
     ports::{Clock as _, Graph, Secrets, Store},
-    purge,
+    purge, review,
     run::refused,
-    sign_in, tenants,
+    sign_in,
+    tenants::{self, Patch},
 };
 use lambda_runtime::{Context, Error, LambdaEvent};
 use platform::{Environment, chain};
@@ -81,8 +82,9 @@ async fn carry_out<G: Graph, S: Store, X: Secrets>(
     let now = clock.now();
     let by = |tenant| Asked { tenant, by: event.by.clone(), now, nonce: context.request_id.clone() };
     match event.action {
-        Action::PutTenant { tenant, settings, replace_connection } => {
-            tenants::put_settings((graph, store, secrets), &by(tenant), &settings, replace_connection).await
+        Action::PutTenant { tenant, settings, expected, replace_connection } => {
+            let patch = Patch { settings, expected, replace_connection };
+            tenants::put_settings((graph, store, secrets), &by(tenant), &patch).await
         }
         Action::GetTenant { tenant } => tenants::get(store, &tenant, now).await,
         Action::ListTenants { cursor } => tenants::list(store, cursor.as_deref(), now).await,
@@ -108,5 +110,6 @@ async fn carry_out<G: Graph, S: Store, X: Secrets>(
         }
         Action::ListRuns { tenant, cursor } => history::list_runs(store, &tenant, cursor.as_deref()).await,
         Action::GetRun { tenant, run, cursor } => history::get_run(store, &tenant, &run, cursor.as_deref()).await,
+        Action::Review { tenant, run, marks } => review::mark(store, &by(tenant), &run, &marks).await,
     }
 }

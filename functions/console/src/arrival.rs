@@ -15,7 +15,6 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use lambda_http::request::RequestContext;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -48,13 +47,9 @@ impl<S: Sync> FromRequestParts<S> for Arrival {
 
 /// Take a request in, have it answered, and see the answer out.
 pub(crate) async fn arrive(State(console): State<Arc<Console>>, mut request: Request, next: Next) -> Response {
-    let api = match request.extensions().get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.apiid.clone(),
-        _ => None,
-    };
     let lambda = request.extensions().get::<lambda_http::Context>();
     let name = lambda.map_or_else(|| Uuid::new_v4().to_string(), |context| context.request_id.clone());
-    let arrival = Arrival { base: console.settings.base(api.as_deref()), request: name };
+    let arrival = Arrival { base: console.settings.console_url.clone(), request: name };
     let span = tracing::info_span!("console", request = arrival.request, tenant = tracing::field::Empty);
     let plain = arrival.is_plain();
     request.extensions_mut().insert(arrival);

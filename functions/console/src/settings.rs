@@ -9,8 +9,7 @@ use url::{Host, Url};
 pub struct Settings {
     /// The stage, for metrics.
     pub stage: String,
-    /// Where the console is, without a slash at its end. `{api}` stands for the id of the HTTP API that a request came
-    /// through: the template cannot name it here without going in circles.
+    /// Where the console is, without a slash at its end.
     pub console_url: String,
     /// The application that signs people in; without one nobody is sent to Microsoft.
     pub client_id: Option<String>,
@@ -50,8 +49,7 @@ impl Settings {
         let needed = |name, expected| optional(name).ok_or(BadSetting { name, expected });
         let address = "a URL such as https://console.example.com";
         let console_url = needed("CONSOLE_URL", address)?;
-        // The id of an API is letters and digits, so that the URL stays one.
-        if url(&console_url.replace("{api}", "api")).is_none() || console_url.ends_with('/') {
+        if url(&console_url).is_none() || console_url.ends_with('/') {
             return Err(BadSetting { name: "CONSOLE_URL", expected: address });
         }
         let wrong = BadSetting { name: "SERVICE_SIGN_IN_URL", expected: "empty, or an https URL" };
@@ -73,13 +71,6 @@ impl Settings {
             service_url,
             session_key_secret: needed("SESSION_KEY_SECRET", "the name of the secret that cookies are sealed with")?,
         })
-    }
-
-    /// Where the console is, for a request that came through the HTTP API `api`. The `Host` that a client names has no
-    /// say in it.
-    pub(crate) fn base(&self, api: Option<&str>) -> String {
-        let is_id = |id: &&str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
-        self.console_url.replace("{api}", api.filter(is_id).unwrap_or("api"))
     }
 }
 
@@ -104,23 +95,12 @@ mod tests {
             let known = match asked {
                 _ if asked == name => value,
                 "STAGE" => "test",
-                "CONSOLE_URL" => "https://{api}.execute-api.eu-west-1.amazonaws.com",
+                "CONSOLE_URL" => "https://console.example.com",
                 "SESSION_KEY_SECRET" => "key",
                 _ => return None,
             };
             Some(known.to_owned())
         })
-    }
-
-    #[test]
-    fn r8_4_the_console_knows_its_own_address_from_nobody_but_the_template_and_the_gateway() {
-        let settings = with("", "").unwrap();
-        assert_eq!(settings.base(Some("a1b2c3")), "https://a1b2c3.execute-api.eu-west-1.amazonaws.com");
-        for hostile in ["evil.example/", "a@b", "", "a.b"] {
-            assert_eq!(settings.base(Some(hostile)), "https://api.execute-api.eu-west-1.amazonaws.com", "{hostile}");
-        }
-        let own = with("CONSOLE_URL", "https://console.example.com").unwrap();
-        assert_eq!(own.base(Some("a1b2c3")), "https://console.example.com");
     }
 
     #[test]

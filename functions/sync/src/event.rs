@@ -37,8 +37,12 @@ struct Event {
     action: Asking,
     #[serde(default, deserialize_with = "some_run")]
     run: Option<RunId>,
+    #[serde(default, rename = "as", deserialize_with = "some_run")]
+    name: Option<RunId>,
     #[serde(default)]
     except: BTreeSet<String>,
+    #[serde(default)]
+    reviewed: bool,
     address: Option<String>,
     #[serde(default)]
     full: bool,
@@ -79,8 +83,11 @@ pub(crate) fn direct(payload: Value) -> Result<Asked, Failure> {
     if !new && (event.full || event.settings.is_some()) {
         return Err(Failure::invalid("full and settings: expected only with the actions sync and preview"));
     }
-    if action != Action::Apply && !event.except.is_empty() {
-        return Err(Failure::invalid("except: expected only with the action apply"));
+    if matches!(action, Action::Apply | Action::Release) && event.name.is_some() {
+        return Err(Failure::invalid("as: expected only with the actions sync, preview and undo"));
+    }
+    if action != Action::Apply && (event.reviewed || !event.except.is_empty()) {
+        return Err(Failure::invalid("except and reviewed: expected only with the action apply"));
     }
     let by = event.by.unwrap_or_else(|| "operator".to_owned());
     if by.len() > 200 || by.chars().any(char::is_control) {
@@ -90,7 +97,9 @@ pub(crate) fn direct(payload: Value) -> Result<Asked, Failure> {
         tenant: event.tenant,
         action,
         run: event.run,
+        name: event.name,
         except: event.except,
+        reviewed: event.reviewed,
         full: event.full,
         settings: event.settings,
         by,
@@ -100,7 +109,12 @@ pub(crate) fn direct(payload: Value) -> Result<Asked, Failure> {
 }
 
 fn explain(event: Event) -> Result<Asked, Failure> {
-    let alone = event.run.is_none() && event.except.is_empty() && !event.full && event.settings.is_none();
+    let alone = event.run.is_none()
+        && event.name.is_none()
+        && event.except.is_empty()
+        && !event.reviewed
+        && !event.full
+        && event.settings.is_none();
     match event.address.filter(|address| alone && !address.is_empty() && address.len() <= 320) {
         Some(address) => Ok(Asked { what: What::Explain { tenant: event.tenant, address }, now: event.now }),
         None => Err(Failure::invalid(
@@ -120,7 +134,9 @@ pub(crate) fn message(body: &str) -> Result<Asked, Failure> {
         tenant: job.tenant,
         action: Action::Sync,
         run: job.run,
+        name: None,
         except: BTreeSet::new(),
+        reviewed: false,
         full: false,
         settings: None,
         by: "schedule".to_owned(),
@@ -149,6 +165,11 @@ mod tests {
         check("explain whom",      json!({"tenant": "a", "action": "explain"}),                    "address: expected");
         check("explain and run",   json!({"tenant": "a", "action": "explain", "address": "a@b.ch", "full": true}), "address: expected");
         check("a run that is not", json!({"tenant": "a", "action": "apply", "run": "latest"}),     "run: expected a run id: the 26");
+        check("as, with apply",    json!({"tenant": "a", "action": "apply", "run": "01JD0000000000000000000000", "as": "01JD0000000000000000000000"}), "as: expected only with");
+        check("as, with release",  json!({"tenant": "a", "action": "release", "run": "01JD0000000000000000000000", "as": "01JD0000000000000000000000"}), "as: expected only with");
+        check("as, with explain",  json!({"tenant": "a", "action": "explain", "address": "a@b.ch", "as": "01JD0000000000000000000000"}), "address: expected");
+        check("as what",           json!({"tenant": "a", "action": "sync", "as": "mine"}),         "as: expected a run id: the 26");
+        check("reviewed, no plan", json!({"tenant": "a", "action": "sync", "reviewed": true}),     "except and reviewed: expected only with");
         check("records of none",   json!({"Records": "all"}),                                      "unknown field `Records`");
     }
 
@@ -159,8 +180,31 @@ mod tests {
     }
 
     #[test]
+    fn s9_a_run_is_asked_for_by_an_id_and_a_plan_is_applied_as_reviewed() {
+        let id = "01JD0000000000000000000000";
+        let read = |event: Value| match direct(event).unwrap().what {
+            What::Run(Request { name, reviewed, .. }) => (name.map(|name| name.to_string()), reviewed),
+            What::Explain { .. } => (None, false),
+        };
+        for action in ["sync", "preview"] {
+            let event = json!({"tenant": "a", "action": action, "as": id});
+            assert_eq!(read(event), (Some(id.to_owned()), false), "{action}");
+        }
+        let undo = json!({"tenant": "a", "action": "undo", "run": "01JC0000000000000000000000", "as": id});
+        assert_eq!(read(undo), (Some(id.to_owned()), false));
+        assert_eq!(read(json!({"tenant": "a", "action": "apply", "run": id, "reviewed": true})), (None, true));
+    }
+
+    #[test]
     fn s9_messages_that_are_no_jobs_are_refused() {
-        for body in ["", "{", "[]", "{\"tenant\": \"a\"}", "{\"tenant\": \"a\", \"action\": \"apply\"}"] {
+        for body in [
+            "",
+            "{",
+            "[]",
+            "{\"tenant\": \"a\"}",
+            "{\"tenant\": \"a\", \"action\": \"apply\"}",
+            r#"{"tenant": "a", "action": "sync", "as": "01JD0000000000000000000000"}"#,
+        ] {
             assert!(message(body).is_err(), "{body}");
         }
         let asked = message(r#"{"tenant": "a", "action": "sync"}"#).unwrap();

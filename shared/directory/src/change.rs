@@ -23,6 +23,22 @@ pub enum Category {
     NotEnabled,
 }
 
+impl Category {
+    /// Those that are carried out.
+    pub const CARRIED_OUT: [Self; 4] = [Self::Adding, Self::Updating, Self::Disabling, Self::Deleting];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Adding => "adding",
+            Self::Updating => "updating",
+            Self::Disabling => "disabling",
+            Self::Deleting => "deleting",
+            Self::NotEnabled => "not_enabled",
+        }
+    }
+}
+
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -122,9 +122,18 @@ pub struct User {
     pub rev: u64,
     /// The number of the connection that manages it: adopted by address after the connection was replaced (rule 1.1).
     pub connection: u32,
+    /// Of a user made by hand: the object of Entra as which it signs in until synchronisation knows better. No rule of
+    /// synchronisation looks at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signs_in_as: Option<ObjectId>,
 }
 
 impl User {
+    /// The object of Entra that this user is: as synchronisation knows it, else as somebody has said.
+    pub fn is_in_entra(&self) -> Option<&ObjectId> {
+        self.entra_id.as_ref().or(self.signs_in_as.as_ref())
+    }
+
     /// Counts for billing: active, not functional (rule 5.5).
     pub fn is_billable(&self) -> bool {
         self.is_active && self.kind != UserType::FunctionalAccount

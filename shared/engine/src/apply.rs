@@ -38,6 +38,8 @@ const MOST_FAILURES: usize = 3;
 pub struct Selection {
     /// Changes that a person left out.
     pub unchecked: BTreeSet<String>,
+    /// Categories of which a person chose only these changes.
+    pub only: BTreeMap<(Category, Kind), BTreeSet<String>>,
     /// What the brake holds.
     pub held: Option<HeldBack>,
     /// Only what an earlier pass held is carried out.
@@ -45,6 +47,11 @@ pub struct Selection {
 }
 
 impl Selection {
+    fn leaves_out(&self, change: &Change) -> bool {
+        let only = self.only.get(&(change.category, change.object));
+        self.unchecked.contains(&change.id) || only.is_some_and(|ids| !ids.contains(&change.id))
+    }
+
     fn of(&self, planned: &Planned, empties: bool) -> Option<Outcome> {
         let change = &planned.change;
         let held = self.held.as_ref().is_some_and(|held| {
@@ -58,7 +65,7 @@ impl Selection {
             Some(Outcome::Stale)
         } else if change.error.is_some() {
             Some(Outcome::Failed)
-        } else if self.unchecked.contains(&change.id) {
+        } else if self.leaves_out(change) {
             Some(Outcome::Unchecked)
         } else {
             held.then_some(Outcome::Held)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use directory::{Address, Addresses, Domain, Failure, Held, Kind, ManagedBy, ObjectId, Profile, User, UserType};
+use directory::{Address, Addresses, Domain, Failure, Guid, Held, Kind, ManagedBy, ObjectId, Profile, User, UserType};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -12,10 +12,12 @@ use crate::{
     plan,
     ports::{Fault, Key, Store},
     records::read,
+    signs_in,
 };
 
 /// The keys of a user that can be set by hand.
-const BY_HAND: [&str; 14] = [
+const BY_HAND: [&str; 15] = [
+    "entra_id",
     "primary_email",
     "alias_emails",
     "firstname",
@@ -32,7 +34,7 @@ const BY_HAND: [&str; 14] = [
     "is_active",
 ];
 /// The keys of a user that are there to be read. They may be sent back as they were read.
-const TO_READ: [&str; 5] = ["id", "entra_id", "managed_by", "exempt", "deleted_at"];
+const TO_READ: [&str; 4] = ["id", "managed_by", "exempt", "deleted_at"];
 /// No name or number is longer.
 const LONGEST_TEXT: usize = 256;
 
@@ -66,8 +68,9 @@ pub async fn put_user(store: &impl Store, asked: &Asked, patch: &Map<String, Val
             return Ok(json!({"user": shown}));
         }
         check_domains(store, asked, before.as_ref(), &after).await?;
+        let also = signs_in::writes(store, asked, before.as_ref(), Some(&after)).await?;
         let after = User { rev: before.as_ref().map_or(1, |user| user.rev + 1), ..after };
-        if edits::commit(store, asked, ("put_user", 0), before.as_ref(), Some(&after), Vec::new()).await? {
+        if edits::commit(store, asked, ("put_user", 0), before.as_ref(), Some(&after), also).await? {
             return Ok(json!({"user": show_user(&after, &exempt)}));
         }
     }
@@ -115,6 +118,7 @@ fn fresh(asked: &Asked, primary: Option<Address>) -> Result<User, Fault> {
         deleted_at: None,
         rev: 1,
         connection: 0,
+        signs_in_as: None,
     })
 }
 
@@ -125,7 +129,7 @@ fn merged(base: &User, shown: &Value, patch: &Map<String, Value>, there: bool) -
     let mut aliases = None;
     for (key, value) in patch.iter().filter(|(key, value)| shown.get(key.as_str()) != Some(*value)) {
         if TO_READ.contains(&key.as_str()) {
-            // Entra's id names it too; and a new user has none of these.
+            // A new user has none of these.
             if (there && key == "id") || (!there && value.is_null()) {
                 continue;
             }
@@ -145,6 +149,8 @@ fn merged(base: &User, shown: &Value, patch: &Map<String, Value>, there: bool) -
         };
         let flag = |value: &Value| value.as_bool().ok_or_else(|| wrong(key, "true or false"));
         match key.as_str() {
+            "entra_id" if base.entra_id.is_some() => return Err(wrong(key, "what synchronisation has found")),
+            "entra_id" => user.signs_in_as = guid(value).ok_or_else(|| wrong(key, "a GUID, or null"))?,
             "primary_email" => user.addresses.primary = Some(address("user.primary_email", value)?),
             "alias_emails" => {
                 let list = value.as_array().ok_or_else(|| wrong(key, "a list of addresses"))?;
@@ -179,6 +185,15 @@ fn merged(base: &User, shown: &Value, patch: &Map<String, Value>, there: bool) -
         return Err(wrong("primary_email", "an address: an active user needs one"));
     }
     Ok(user)
+}
+
+/// The id of an object of Entra, or none; nothing where it is neither.
+fn guid(value: &Value) -> Option<Option<ObjectId>> {
+    if value.is_null() {
+        return Some(None);
+    }
+    let guid = Guid::try_from(value.as_str()?.to_owned()).ok()?;
+    ObjectId::try_from(guid.as_str()).ok().map(Some)
 }
 
 /// Whether an address is the one that is shown, written otherwise.

@@ -17,6 +17,7 @@ use crate::{
     plan::{self, add_totals},
     ports::{Change, Condition, Fault, Item, Key, Store, Table, Write},
     records::{Audit, Claim, Claimants, Counts, Work, read, write},
+    signs_in,
 };
 
 /// So many addresses come and go at once: all of them move in one commit.
@@ -87,6 +88,7 @@ pub async fn delete_user(store: &impl Store, asked: &Asked, address: &Address) -
         if after.is_none() {
             leave_groups(store, asked, &before).await?;
             also.extend(forgotten_name(store, asked, &before).await?);
+            also.extend(signs_in::writes(store, asked, Some(&before), None).await?);
         }
         match commit(store, asked, ("delete_user", part), Some(&before), after.as_ref(), also).await? {
             true if after.is_none() => {
@@ -286,7 +288,11 @@ async fn concerned(
 
 /// What the audit says of a change: the keys that differ, before and after.
 fn differences(before: Option<&User>, after: Option<&User>) -> (Value, Value) {
-    let fields = |user: Option<&User>| user.map(|user| Held::User(user.clone()).fields()).unwrap_or_default();
+    let fields = |user: Option<&User>| {
+        let mut fields = user.map(|user| Held::User(user.clone()).fields()).unwrap_or_default();
+        fields.extend(user.map(|user| ("entra_id".to_owned(), json!(user.is_in_entra()))));
+        fields
+    };
     let (old, new) = (fields(before), fields(after));
     let only = |of: &BTreeMap<String, Value>, than: &BTreeMap<String, Value>| {
         of.iter()

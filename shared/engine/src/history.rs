@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    keys,
+    browse::{self, Place, Row, Taker, Walk},
     operator::{self, Refused},
-    outcomes,
-    ports::{Fault, Range, Store, Table},
-    records::{Run, Standing, read},
+    ports::Store,
+    records::Contents,
     run::recorded,
 };
 
@@ -28,39 +27,26 @@ const MOST_LOOKED: usize = 20_000;
 /// There is no such tenant, or the cursor is none.
 pub async fn list_runs(store: &impl Store, tenant: &TenantId, cursor: Option<&str>) -> Result<Value, Refused> {
     operator::tenant(store, tenant).await?;
-    let after: Option<String> = operator::place(cursor)?;
-    let range = keys::starting(Table::Control, keys::tenant_pk(tenant), "RUN#");
-    let page = store.list(&Range { after, limit: RUNS, newest_first: true, ..range }).await?;
-    let mut runs = Vec::new();
-    for (_, item) in page.items {
-        runs.push(recorded(tenant, &read::<Run>("a run", item)?));
-    }
-    Ok(json!({"runs": runs, "cursor": page.more.as_ref().map(operator::cursor)}))
+    let page = browse::runs(store, tenant, cursor, RUNS).await?;
+    let runs: Vec<Value> = page.rows.iter().map(|run| recorded(tenant, run)).collect();
+    Ok(json!({"runs": runs, "cursor": page.next}))
 }
 
 /// Where a page of a run goes on.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Place {
-    /// The stored plan: the number of the part and how many of what it holds were shown.
-    Plan(Part, u32, usize),
-    /// The standing verdicts of a kind, behind this sort key.
-    Standing(Part, Kind, Option<String>),
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Begun {
+    part: Part,
+    place: Option<Place>,
 }
 
 /// The changes come first, then what is not enabled, then the skipped: each is one way through what is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Part {
+    #[default]
     Changes,
     NotEnabled,
     Skipped,
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Self::Plan(Part::Changes, 0, 0)
-    }
 }
 
 /// A page as it fills.
@@ -73,7 +59,7 @@ struct Page {
 }
 
 impl Page {
-    fn is_full(&self) -> bool {
+    fn has_enough(&self) -> bool {
         self.changes.len() + self.skipped.len() >= PAGE || self.size >= LARGE || self.looked >= MOST_LOOKED
     }
 
@@ -91,6 +77,46 @@ impl Page {
     }
 }
 
+/// How a page takes each of the lists: all of it, in the order in which it is stored.
+macro_rules! takes {
+    ($found:ty, $take:expr) => {
+        impl Taker<$found> for Page {
+            fn wants(&self, _: &Contents) -> bool {
+                true
+            }
+
+            fn text(&self) -> Option<&str> {
+                None
+            }
+
+            fn kind(&self) -> Option<Kind> {
+                None
+            }
+
+            fn read_part(&mut self, _: bool) {}
+
+            fn read_standing(&mut self) {
+                self.looked += 1;
+            }
+
+            fn take(&mut self, found: $found) {
+                $take(self, &found);
+            }
+
+            fn is_full(&self) -> bool {
+                self.has_enough()
+            }
+
+            fn is_spent(&self) -> bool {
+                false
+            }
+        }
+    };
+}
+takes!(Row, |page: &mut Page, row: &Row| page.change(&row.change));
+takes!(Change, Page::change);
+takes!(Skipped, Page::skipped);
+
 /// A run: its changes with what became of each, then who is skipped. Of a run under the saved settings, what is not enabled
 /// or skipped is what stands now, however old the run is: a run that changes nothing would otherwise have to keep the list
 /// of everybody. A run with settings of its own keeps its own.
@@ -104,17 +130,24 @@ pub async fn get_run(
     cursor: Option<&str>,
 ) -> Result<Value, Refused> {
     operator::tenant(store, tenant).await?;
-    let item = store.get(&[keys::run(tenant, id)]).await?.pop().flatten();
     let missing = || directory::Failure::not_found(format!("tenant {tenant} has no run {id}"));
-    let run: Run = read("a run", item.ok_or_else(missing)?)?;
+    let run = browse::run(store, tenant, id).await?.ok_or_else(missing)?;
+    let walk = Walk::new(store, tenant, &run);
     let mut page = Page::default();
-    let mut next = Some(operator::place(cursor)?);
-    while let Some(place) = next.take() {
-        next = match place {
-            Place::Plan(part, chunk, shown) => plan(store, tenant, &run, part, chunk, shown, &mut page).await?,
-            Place::Standing(part, kind, after) => standing(store, tenant, part, kind, after, &mut page).await?,
+    let mut next = Some(operator::place::<Begun>(cursor)?);
+    while let Some(Begun { part, place }) = next.take() {
+        let place = match part {
+            Part::Changes => walk.fill::<Row>(place, &mut page).await?,
+            Part::NotEnabled => walk.fill::<Change>(place, &mut page).await?,
+            Part::Skipped => walk.fill::<Skipped>(place, &mut page).await?,
         };
-        if page.is_full() {
+        next = match (&place, part) {
+            (Some(_), _) => Some(Begun { part, place }),
+            (None, Part::Changes) => Some(Begun { part: Part::NotEnabled, place }),
+            (None, Part::NotEnabled) => Some(Begun { part: Part::Skipped, place }),
+            (None, Part::Skipped) => None,
+        };
+        if page.has_enough() {
             break;
         }
     }
@@ -123,83 +156,4 @@ pub async fn get_run(
         "run": recorded(tenant, &run), "changes": changes, "skipped": skipped,
         "cursor": next.as_ref().map(operator::cursor),
     }))
-}
-
-/// Show what is left of a part of the plan. Answers where to go on.
-async fn plan(
-    store: &impl Store,
-    tenant: &TenantId,
-    run: &Run,
-    part: Part,
-    number: u32,
-    shown: usize,
-    page: &mut Page,
-) -> Result<Option<Place>, Fault> {
-    if number >= run.chunks {
-        return Ok(match (part, run.settings.is_some()) {
-            (Part::Changes, true) => Some(Place::Plan(Part::NotEnabled, 0, 0)),
-            (Part::NotEnabled, true) => Some(Place::Plan(Part::Skipped, 0, 0)),
-            (Part::Changes, false) => Some(Place::Standing(Part::NotEnabled, Kind::User, None)),
-            (Part::NotEnabled | Part::Skipped, _) => None,
-        });
-    }
-    let found = outcomes::part(store, tenant, run, number).await?;
-    let changes: Vec<Change> = match part {
-        Part::Changes => found.changes.into_iter().map(|followed| followed.planned.change).collect(),
-        Part::NotEnabled => found.not_enabled,
-        Part::Skipped => Vec::new(),
-    };
-    let skipped = if part == Part::Skipped { found.skipped } else { Vec::new() };
-    let whole = changes.len() + skipped.len();
-    let mut at = shown;
-    for change in changes.iter().skip(shown) {
-        page.change(change);
-        at += 1;
-        if page.is_full() {
-            break;
-        }
-    }
-    for skipped in skipped.iter().skip(shown) {
-        page.skipped(skipped);
-        at += 1;
-        if page.is_full() {
-            break;
-        }
-    }
-    Ok(Some(if at < whole { Place::Plan(part, number, at) } else { Place::Plan(part, number + 1, 0) }))
-}
-
-/// Show a stretch of the standing verdicts. Answers where to go on.
-async fn standing(
-    store: &impl Store,
-    tenant: &TenantId,
-    part: Part,
-    kind: Kind,
-    after: Option<String>,
-    page: &mut Page,
-) -> Result<Option<Place>, Fault> {
-    let prefix = match kind {
-        Kind::User => "U#",
-        Kind::Group => "G#",
-    };
-    let range = keys::starting(Table::Control, keys::standing_pk(tenant), prefix);
-    let found = store.list(&Range { after, limit: PAGE, ..range }).await?;
-    for (sk, item) in found.items {
-        page.looked += 1;
-        match (part, read::<Standing>("a standing verdict", item)?) {
-            (Part::NotEnabled, Standing::NotEnabled(change)) => page.change(&change),
-            (Part::Skipped, Standing::Skipped(skipped)) => page.skipped(&skipped),
-            (Part::Skipped, Standing::Waiting(waiting)) => page.skipped(&waiting.skipped),
-            _ => (),
-        }
-        if page.is_full() {
-            return Ok(Some(Place::Standing(part, kind, Some(sk))));
-        }
-    }
-    Ok(match (found.more, kind, part) {
-        (Some(after), ..) => Some(Place::Standing(part, kind, Some(after))),
-        (None, Kind::User, _) => Some(Place::Standing(part, Kind::Group, None)),
-        (None, Kind::Group, Part::NotEnabled) => Some(Place::Standing(Part::Skipped, Kind::User, None)),
-        (None, Kind::Group, _) => None,
-    })
 }

@@ -4,7 +4,7 @@
 //! bound to one partition's write rate. Memberships have none: one worker writes them in sequence, and a group of three
 //! members should be one query.
 
-use directory::{Address, Domain, Kind, ObjectId, RunId, TenantId};
+use directory::{Address, Category, Domain, Kind, ObjectId, RunId, TenantId};
 use jiff::Timestamp;
 
 use crate::ports::{Key, Range, Table};
@@ -176,6 +176,11 @@ pub fn chunk(tenant: &TenantId, run: &RunId, number: u32) -> Key {
     control(plan_pk(tenant, run), format!("K#{number:06}"))
 }
 
+/// What some parts of a plan hold.
+pub fn contents(tenant: &TenantId, run: &RunId, number: u32) -> Key {
+    control(plan_pk(tenant, run), format!("KI#{number:06}"))
+}
+
 /// Objects that were evaluated ahead of their turn while planning.
 pub fn ahead(tenant: &TenantId, run: &RunId, part: u32) -> Key {
     control(plan_pk(tenant, run), format!("AH#{part:06}"))
@@ -191,6 +196,17 @@ pub fn unchecked(tenant: &TenantId, run: &RunId, part: usize) -> Key {
     control(plan_pk(tenant, run), format!("SEL#{part:06}"))
 }
 
+/// Changes of a category of which a person has chosen only some to be carried out.
+pub fn only(tenant: &TenantId, run: &RunId, category: Category, kind: Kind) -> Key {
+    control(plan_pk(tenant, run), format!("ONLY#{}#{}", category.name(), kind.name()))
+}
+
+/// What a person has left out of a category of a plan while reviewing it. No key holds an address.
+pub fn review(tenant: &TenantId, run: &RunId, by: &str, category: Category, kind: Kind) -> Key {
+    let person = &blake3::hash(by.as_bytes()).to_hex()[..32];
+    control(plan_pk(tenant, run), format!("REV#{person}#{}#{}", category.name(), kind.name()))
+}
+
 /// The partition of users or groups under one digit.
 pub fn objects_pk(tenant: &TenantId, kind: Kind, shard: char) -> String {
     format!("{}#{tenant}#{shard}", letter(kind))
@@ -204,6 +220,16 @@ pub fn object(tenant: &TenantId, kind: Kind, id: &ObjectId) -> Key {
 /// Who owns an address.
 pub fn claim(tenant: &TenantId, address: &Address) -> Key {
     directory(format!("A#{tenant}#{}", shard(address.as_str())), address.as_str())
+}
+
+/// The partition of users made by hand that sign in as an object of Entra, under one digit.
+pub fn signs_in_pk(tenant: &TenantId, shard: char) -> String {
+    format!("I#{tenant}#{shard}")
+}
+
+/// The user made by hand that signs in as an object of Entra.
+pub fn signs_in(tenant: &TenantId, entra_id: &ObjectId) -> Key {
+    directory(signs_in_pk(tenant, shard(entra_id.as_str())), entra_id.as_str())
 }
 
 /// The partition of the mirror of users or groups under one digit.

@@ -31,7 +31,7 @@ pub enum Stop {
 pub struct Lease {
     /// Whose.
     pub tenant: TenantId,
-    /// The run it was taken for.
+    /// The name by which the worklist knows the run that it was taken for.
     pub run: RunId,
     /// The invocation that took it.
     pub owner: String,

@@ -4,9 +4,12 @@
 #![expect(async_fn_in_trait, reason = "the ports are used by generic code in one thread; nothing needs Send")]
 
 pub mod apply;
+pub mod audit;
+pub mod browse;
 pub mod by_hand;
 pub mod chunk;
 pub mod connection;
+mod contents;
 mod credential;
 pub mod dispatch;
 pub mod domains;
@@ -24,6 +27,7 @@ pub mod members;
 pub mod no_contact;
 pub mod operator;
 pub mod outcomes;
+pub mod overview;
 pub mod people;
 pub mod place;
 pub mod plan;
@@ -35,10 +39,12 @@ pub mod records;
 mod registration;
 mod renewal;
 pub mod report;
+pub mod review;
 pub mod rotate;
 pub mod run;
 pub mod schedule;
 pub mod sign_in;
+mod signs_in;
 pub mod standing;
 pub mod tenants;
 pub mod touched;

@@ -143,7 +143,12 @@ pub(crate) fn everybody(tenant: &TenantId) -> Write {
 
 /// Where a list goes on, as callers see it: nothing that they can rely on.
 pub(crate) fn cursor<T: Serialize>(place: &T) -> Value {
-    json!(URL_SAFE_NO_PAD.encode(json!(place).to_string()))
+    json!(cursor_text(place))
+}
+
+/// The same as a text.
+pub(crate) fn cursor_text<T: Serialize>(place: &T) -> String {
+    URL_SAFE_NO_PAD.encode(json!(place).to_string())
 }
 
 /// Read what [`cursor`] wrote; without one the list begins.

@@ -74,7 +74,8 @@ pub async fn exceptions(store: &impl Store, tenant: &TenantId, run: &Run) -> Res
     Ok(exceptions)
 }
 
-fn follow(entries: Vec<Entry>, progress: &ChunkProgress) -> Part {
+/// Entries of a plan, followed to what became of them.
+pub(crate) fn follow(entries: Vec<Entry>, progress: &ChunkProgress) -> Part {
     let mut part = Part::default();
     for (at, entry) in entries.into_iter().enumerate() {
         match entry {

@@ -1,5 +1,7 @@
 //! Users and groups as operators see them.
 
+mod browse;
+
 use std::collections::BTreeSet;
 
 use directory::{Address, Failure, Group, Held, Kind, ObjectId, TenantId, User};
@@ -14,6 +16,8 @@ use crate::{
     ports::{Fault, Range, Store, Table},
     records::{Claim, MirrorRow, read},
 };
+
+pub use self::browse::{Found, Sought, browse};
 
 /// So many users make a page.
 const USERS: usize = 1_000;
@@ -225,6 +229,11 @@ pub(crate) fn show_user(user: &User, exempt: &BTreeSet<Address>) -> Value {
 fn show(mut object: Value, exempt: bool) -> Value {
     if let Value::Object(fields) = &mut object {
         fields.retain(|name, _| name != "rev" && name != "connection");
+        if let Some(entra_id) = fields.remove("signs_in_as")
+            && fields.get("entra_id").is_none_or(Value::is_null)
+        {
+            fields.insert("entra_id".to_owned(), entra_id);
+        }
         fields.insert("exempt".to_owned(), json!(exempt));
     }
     object

@@ -129,7 +129,7 @@ impl<S: Store> Planner<'_, S> {
         seeds: Vec<(ObjectId, MirrorRow)>,
     ) -> Result<BTreeMap<ObjectId, (Verdict, Option<Held>)>, Stop> {
         let unasked = seeds.iter().filter(|(_, row)| row.lacks_mailbox_kind(self.rules.settings));
-        let work = Work::found(&run.run, false);
+        let work = Work::found(run.mark(), false);
         batch.other.extend(unasked.map(|(id, _)| note(keys::unasked_user(self.loader.tenant, id), &work)));
         let mut asked: BTreeSet<(Kind, ObjectId)> = BTreeSet::new();
         let mut fresh = Vec::new();

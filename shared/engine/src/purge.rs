@@ -155,6 +155,7 @@ impl<S: Store, C: Clock> Sweep<'_, S, C> {
                 keys::objects_pk(tenant, Kind::User, shard),
                 keys::mirror_pk(tenant, Kind::User, shard),
                 format!("MA#{tenant}#{shard}"),
+                keys::signs_in_pk(tenant, shard),
             ] {
                 if !self.all(keys::all(Table::Directory, pk)).await? {
                     return Ok(false);

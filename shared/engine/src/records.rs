@@ -18,7 +18,7 @@ pub use directory::facts::ExpirySource;
 pub use self::{
     credential::{CredentialFacts, NotRenewed, Seen, Told},
     mirror::{Claim, Claimants, Cursor, Link, MirrorRow, Mirrored, MirroredGroup, MirroredUser, said},
-    plan::{Bereft, ChunkProgress, Entry, Exception},
+    plan::{Bereft, ChunkProgress, Contents, Entry, Exception},
     run::{Action, Billable, HeldBack, Phase, Run, RunCounts, RunState, Tally, Warning},
     tenant::{Audit, Exemption, Schedule, Status, Tenant, Unreachable, everybody_attribute},
     totals::Counts,

@@ -8,6 +8,7 @@ mod day;
 mod expiry;
 mod facts;
 mod ledger;
+mod mailed;
 mod people;
 mod returned;
 mod roll_up;
@@ -32,6 +33,7 @@ use crate::{
 use day::Day;
 use ledger::Posted;
 
+pub use mailed::{MailedDay, mailed};
 pub use returned::Returned;
 
 /// What a report is asked for.

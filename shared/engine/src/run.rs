@@ -3,7 +3,9 @@
 mod begin;
 mod end;
 mod mailboxes;
+mod named;
 mod read;
+mod reviewed;
 mod shown;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -13,12 +15,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::{begin::busy_failure, shown::foreign_failure};
+use self::{begin::busy_failure, named::Instead, shown::foreign_failure};
 use crate::{
     apply::{Applier, Selection},
     keys,
     lease::{Lease, Stop, put},
-    links::{self, Ancestry},
+    links::Ancestry,
     load::Loader,
     plan::{self, Planner},
     ports::{Clock, Fault, Graph, Item, Queue, Secrets, Store, Table},
@@ -42,8 +44,12 @@ pub struct Request {
     pub action: Action,
     /// The run whose plan is applied or whose held changes are released; for messages the run that goes on.
     pub run: Option<RunId>,
+    /// The id that a new run gets: asking for it twice is asking once.
+    pub name: Option<RunId>,
     /// Changes that are left out (`apply`).
     pub except: BTreeSet<String>,
+    /// What `by` has unchecked while reviewing the plan is left out too (`apply`).
+    pub reviewed: bool,
     /// Read Entra in full.
     pub full: bool,
     /// Settings for this run only.
@@ -105,7 +111,8 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let tenant = &request.tenant;
         let Start { meta, sync, counts, mut run, lease } = match self.start(request).await? {
             Ok(start) => start,
-            Err(failure) => return Ok(refused(&failure)),
+            Err(Instead::Refused(failure)) => return Ok(refused(&failure)),
+            Err(Instead::Stored(run)) => return Ok(answer(tenant, &run)),
         };
         tracing::info!(run = %run.run, slice = run.slices, action = ?run.action, "run starts or goes on");
         let worked = self.work(&lease, &mut run, &meta, &sync, &counts, margin).await?;
@@ -118,37 +125,39 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             }
             Worked::Done => self.finish(&lease, &mut run, meta, &sync, &counts).await?,
         }
-        let mut answer = shown(&run);
-        answer["tenant"] = json!(tenant);
-        Ok(answer)
+        Ok(answer(tenant, &run))
     }
 
     /// Take the lease for the run that is asked for, or say why not.
-    async fn start(&self, request: &Request) -> Result<Result<Start, Failure>, Stop> {
+    async fn start(&self, request: &Request) -> Result<Result<Start, Instead>, Stop> {
         let tenant = &request.tenant;
+        let refused = |failure| Ok(Err(Instead::Refused(failure)));
         for _ in 0..MOST_TRIES {
             let items = self.store.get(&[keys::meta(tenant), keys::sync(tenant), keys::counts(tenant)]).await?;
             let [meta, sync, counts] = <[Option<Item>; 3]>::try_from(items).unwrap_or_default();
             let Some(meta) = meta else {
-                return Ok(Err(Failure::not_found(format!("there is no tenant {tenant}"))));
+                return refused(Failure::not_found(format!("there is no tenant {tenant}")));
             };
             let meta: Tenant = read("the tenant", meta)?;
             let sync: Schedule = read("the schedule", sync.unwrap_or_default())?;
             let counts: Counts = read("the totals", counts.unwrap_or_default())?;
             if request.queued && sync.run.is_none() && meta.settings.sync_frequency.0 == 0 {
-                return Ok(Err(Failure::invalid(format!("tenant {tenant} never runs by itself: its frequency is 0"))));
+                return refused(Failure::invalid(format!("tenant {tenant} never runs by itself: its frequency is 0")));
+            }
+            if let Some(instead) = self.named(request, &sync).await? {
+                return Ok(Err(instead));
             }
             if let Some(busy) = self.busy(request, &sync) {
-                return Ok(Err(busy));
+                return refused(busy);
             }
             let mut writes = Vec::new();
             let mut run = match self.prepare(request, &meta, &sync, &counts, &mut writes).await? {
                 Ok(run) => run,
-                Err(failure) => return Ok(Err(failure)),
+                Err(failure) => return refused(failure),
             };
             let lease = Lease {
                 tenant: tenant.clone(),
-                run: run.run.clone(),
+                run: run.mark().clone(),
                 owner: self.owner.to_owned(),
                 fence: sync.fence + 1,
             };
@@ -158,7 +167,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             }
             // Somebody was faster, or has just changed the settings: see who.
         }
-        Ok(Err(busy_failure(None, None)))
+        refused(busy_failure(None, None))
     }
 
     /// Pull, plan and apply, from wherever the run stands, until it is done or time is up.
@@ -272,12 +281,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let mut selection = Selection { releasing: run.action == Action::Release, ..Selection::default() };
         match run.action {
             Action::Sync => selection.held.clone_from(&run.held),
-            Action::Apply => {
-                let range = keys::starting(Table::Control, keys::plan_pk(tenant, &run.run), "SEL#");
-                for (_, item) in links::everything(self.store, range).await? {
-                    selection.unchecked.extend(read::<Unchecked>("the unchecked changes", item)?.ids);
-                }
-            }
+            Action::Apply => self.fixed(tenant, run, &mut selection).await?,
             Action::Preview | Action::Release | Action::Undo => (),
         }
         Ok(selection)
@@ -294,9 +298,11 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
     }
 }
 
-#[derive(Deserialize)]
-struct Unchecked {
-    ids: Vec<String>,
+/// What whoever asked is told of a run.
+fn answer(tenant: &TenantId, run: &Run) -> Value {
+    let mut answer = shown(run);
+    answer["tenant"] = json!(tenant);
+    answer
 }
 
 /// A run whose lease is taken, and what was read for it.

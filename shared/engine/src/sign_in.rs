@@ -11,8 +11,10 @@ use crate::{
     keys,
     load::read_held,
     operator::{Asked, DELETING, Refused, committed, raced},
+    people,
     ports::{Change, Fault, Item, Key, Store, Write},
     records::{MirrorRow, Schedule, Tenant, read},
+    signs_in,
 };
 
 /// No session is longer than this.
@@ -112,7 +114,7 @@ fn here(tenant: &TenantId, [meta, sync, sessions]: [Option<Item>; 3]) -> Result<
 }
 
 /// The user behind an object of Entra (rule 8.1): the one that synchronisation created under Entra's own id, or the one
-/// that it adopted, whose id the mirror names.
+/// that it adopted, whose id the mirror names; else one that was made by hand for it.
 ///
 /// # Errors
 /// The store's.
@@ -123,14 +125,35 @@ pub async fn user_of(store: &impl Store, tenant: &TenantId, entra_id: &ObjectId)
         return Ok(Some(user));
     }
     let row = mirrored.map(|item| MirrorRow::read(Kind::User, item)).transpose()?;
-    let Some(local) = row.and_then(|row| row.local) else { return Ok(None) };
-    is(store.get(&[keys::object(tenant, Kind::User, &local)]).await?.pop().flatten(), entra_id)
+    if let Some(local) = row.and_then(|row| row.local) {
+        let item = store.get(&[keys::object(tenant, Kind::User, &local)]).await?.pop().flatten();
+        if let Some(user) = is(item, entra_id)? {
+            return Ok(Some(user));
+        }
+    }
+    signs_in::user(store, tenant, entra_id).await
+}
+
+/// Whether a user is a member of the group with an address, directly or through others (rule 2.10), as the directory has
+/// it.
+///
+/// # Errors
+/// The store's.
+pub async fn is_member(store: &impl Store, tenant: &TenantId, user: &ObjectId, group: &Address) -> Result<bool, Fault> {
+    let Some(claim) = people::owner(store, tenant, group).await?.filter(|claim| claim.kind == Kind::Group) else {
+        return Ok(false);
+    };
+    let keys = [keys::object(tenant, Kind::Group, &claim.owner), keys::member(tenant, &claim.owner, user)];
+    let [item, member] = <[Option<Item>; 2]>::try_from(store.get(&keys).await?).unwrap_or_default();
+    let held = item.map(|item| read_held(Kind::Group, item)).transpose()?;
+    // Whoever is marked as deleted keeps members and address for a while.
+    Ok(member.is_some() && held.is_some_and(|held| held.deleted_at().is_none() && held.addresses().contains(group)))
 }
 
 /// A user, where it is the one of this object of Entra: our own ids are nobody's proof of who they are.
 fn is(item: Option<Item>, entra_id: &ObjectId) -> Result<Option<User>, Fault> {
     match item.map(|item| read_held(Kind::User, item)).transpose()? {
-        Some(Held::User(user)) if user.entra_id.as_ref() == Some(entra_id) => Ok(Some(user)),
+        Some(Held::User(user)) if user.is_in_entra() == Some(entra_id) => Ok(Some(user)),
         _ => Ok(None),
     }
 }

@@ -1,8 +1,8 @@
 //! Tenants as operators make and change them: settings, domains, schedule and register, in one commit each.
 
-use directory::{CredentialKind, Failure, Settings, TenantId};
+use directory::{Code, CredentialKind, Failure, Settings, TenantId};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     connection::{self, Checked, shown},
@@ -24,28 +24,40 @@ const FIRST_CONNECTION: u32 = 1;
 /// So many tenants make a page.
 const PAGE: usize = 50;
 
+/// What is to become of a tenant's settings.
+#[derive(Debug, Clone, Default)]
+pub struct Patch {
+    /// A partial update.
+    pub settings: Value,
+    /// What some settings must be for it to take place: whoever saves what somebody else has changed meanwhile hears of it.
+    pub expected: Map<String, Value>,
+    /// Another directory may come in the place of the present one (rule 1.1).
+    pub replace_connection: bool,
+}
+
 /// Make a tenant, or lay a partial update over its settings.
 ///
 /// # Errors
-/// `invalid_input` for settings that cannot be, a domain of another tenant, or another directory under a tenant that
+/// `superseded` where a setting is not what it is expected to be; `invalid_input` for settings that cannot be, a domain of another tenant, or another directory under a tenant that
 /// holds objects of the present one, unless the connection is to be replaced (rule 1.1).
 pub async fn put_settings(
     (graph, store, secrets): (&impl Graph, &impl Store, &impl Secrets),
     asked: &Asked,
-    patch: &Value,
-    replace_connection: bool,
+    Patch { settings: patch, expected, replace_connection }: &Patch,
 ) -> Result<Value, Refused> {
     let (mut part, mut tries) = (0, 0);
+    let mut expected = expected.clone();
     while tries < TRIES {
         let found = operator::find(store, &asked.tenant).await?;
         let before = found.as_ref().map(|(tenant, _)| tenant.settings.clone()).unwrap_or_default();
+        as_expected(&asked.tenant, &before, &expected)?;
         let mut settings = before.with(patch)?;
         if patch[ROTATE] == true && !renews_itself(&settings) {
             return Err(Failure::invalid("settings.rotate_secret: only a client secret is renewed by itself").into());
         }
         let replaces = match &found {
             Some((_, sync)) if elsewhere::leads_elsewhere(&before, &settings) => {
-                elsewhere::may_replace(store, asked, sync, replace_connection).await?;
+                elsewhere::may_replace(store, asked, sync, *replace_connection).await?;
                 true
             }
             _ => false,
@@ -83,11 +95,28 @@ pub async fn put_settings(
                 }
                 return Ok(shown(&asked.tenant, &tenant, &sync, asked.now));
             }
-            true => (),
+            // This request has moved the domains itself.
+            true => drop(expected.remove("domains")),
             false => tries += 1,
         }
     }
     Err(operator::raced())
+}
+
+/// Whether the settings are those that whoever changes them has seen.
+fn as_expected(tenant: &TenantId, settings: &Settings, expected: &Map<String, Value>) -> Result<(), Failure> {
+    let Value::Object(present) = json!(settings) else { return Ok(()) };
+    if let Some(key) = expected.keys().find(|key| !present.contains_key(*key)) {
+        return Err(Failure::invalid(format!("expected.{key}: there is no such setting")));
+    }
+    let changed: Vec<&str> =
+        expected.iter().filter(|(key, value)| present[*key] != **value).map(|(key, _)| key.as_str()).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let message = format!("settings of tenant {tenant} were changed meanwhile: {}", changed.join(", "));
+    let help = "look at the settings as they are now, and save again what should be different";
+    Err(Failure::new(Code::Superseded, message, help))
 }
 
 /// Have the secret renewed by itself or no longer, before that is written down: what was interrupted in between is mended

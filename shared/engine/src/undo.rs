@@ -57,8 +57,7 @@ impl<S: Store> Inverter<'_, S> {
             }
             let mut writes = Vec::new();
             if !inverse.is_empty() {
-                writes.push(put(keys::chunk(tenant, &run.run, run.chunks), chunk::pack(&inverse, run.ttl)?));
-                run.chunks += 1;
+                writes.extend(chunk::add(tenant, run, &[inverse])?);
             }
             run.phase = Phase::Invert { chunk: number + 1 };
             writes.push(put(keys::run(tenant, &run.run), write(run)));

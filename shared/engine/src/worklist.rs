@@ -54,7 +54,7 @@ pub async fn clear(store: &impl Store, lease: &Lease, run: &Run) -> Result<(), S
             let mut writes = Vec::new();
             for (sk, item) in page {
                 let work: Work = read("an entry of the worklist", item)?;
-                if work.by <= run.run && work.keep.as_ref() != Some(&run.run) {
+                if work.by <= *run.mark() && work.keep.as_ref() != Some(run.mark()) {
                     // Somebody who asks for it meanwhile puts another name on it.
                     let only_if = vec![Condition::Equals("by", json!(work.by))];
                     let key = Key { table: Table::Control, pk: pk.clone(), sk };

@@ -19,7 +19,7 @@ pub struct BadVariable {
     expected: &'static str,
 }
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 24] = [
     "STAGE",
     "CONTROL_TABLE",
     "DIRECTORY_TABLE",
@@ -40,6 +40,10 @@ const NAMES: [&str; 20] = [
     "SECRET_STORAGE",
     "SEALING_KEY_ARN",
     "ROTATE_FUNCTION_ARN",
+    "ADMIN_FUNCTION",
+    "SYNC_FUNCTION",
+    "REPORT_FUNCTION",
+    "CONSOLE_URL",
 ];
 
 impl Environment {
@@ -240,6 +244,15 @@ mod tests {
         assert_eq!(missing, "the variable CONTROL_TABLE is missing: it should be the name of the control table");
         assert!(with("CONTROL_TABLE", " ").control_table().is_err(), "empty is missing");
         assert_eq!(with("CONTROL_TABLE", " control ").control_table().unwrap(), "control");
+    }
+
+    #[test]
+    fn the_console_finds_the_other_functions_and_mails_find_the_console() {
+        assert_eq!(with("ADMIN_FUNCTION", "admin").admin_function().unwrap(), "admin");
+        assert_eq!(with("SYNC_FUNCTION", "sync").sync_function().unwrap(), "sync");
+        assert_eq!(with("REPORT_FUNCTION", "report").report_function().unwrap(), "report");
+        assert_eq!(with("CONSOLE_URL", "https://console.example").console_url(), Some("https://console.example"));
+        assert_eq!(with("CONSOLE_URL", "").console_url(), None, "nobody can sign in to it");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use engine::{
     operator::Asked,
     records::{Action, write},
     report::{Request, Returned},
-    tenants,
+    tenants::{self, Patch},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -82,7 +82,9 @@ pub(crate) fn save(world: &World, patch: &Value) {
     let nonce = format!("save-{}", world.turnstile.calls());
     let asked = Asked { tenant: world.tenant.clone(), by: "ops".to_owned(), now: world.now(), nonce };
     let ports = (&world.entra, &world.store, &world.vault);
-    drive(tenants::put_settings(ports, &asked, patch, false)).unwrap().unwrap();
+    drive(tenants::put_settings(ports, &asked, &Patch { settings: patch.clone(), ..Patch::default() }))
+        .unwrap()
+        .unwrap();
 }
 
 /// Who wrote something of this kind into the audit.

@@ -2,14 +2,18 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "this is test code")]
 
 mod architecture;
+mod browse;
+mod console;
 mod contact;
 mod convergence;
 mod dispatch;
 mod endurance;
 mod expiry;
 mod mailboxes;
+mod named;
 mod operator;
 mod report;
+mod review;
 mod rotation;
 mod rules;
 mod simulation;

@@ -1,6 +1,7 @@
 //! What operators do through the function `admin`, story by story.
 
 mod explain;
+mod first;
 mod people;
 mod purge;
 mod runs;

@@ -3,7 +3,13 @@
 use std::pin::pin;
 
 use directory::Code;
-use engine::{operator::Asked, ports::Secrets as _, records::ExpirySource, rotate::Step, tenants};
+use engine::{
+    operator::Asked,
+    ports::Secrets as _,
+    records::ExpirySource,
+    rotate::Step,
+    tenants::{self, Patch},
+};
 use lambda_runtime::{Context, LambdaEvent};
 use platform::Environment;
 use serde_json::{Value, json};
@@ -204,7 +210,7 @@ fn r7_3_what_failed_is_forgotten_where_it_is_turned_off() {
         let asked = Asked { tenant, by: "ops".to_owned(), now, nonce: format!("put-{}", world.turnstile.calls()) };
         world.store.fenced(false);
         let ports = (&world.entra, &world.store, &world.vault);
-        drive(tenants::put_settings(ports, &asked, &patch, false)).unwrap().unwrap();
+        drive(tenants::put_settings(ports, &asked, &Patch { settings: patch, ..Patch::default() })).unwrap().unwrap();
         world.schedule().rotation.is_some()
     };
     assert!(put(json!({"seats": 7})));

@@ -31,7 +31,7 @@ impl<S: Store> Planner<'_, S> {
         }
         self.lease.commit_in_order(self.store, other).await?;
         let mut entries = entries.into_iter().peekable();
-        let mut writes = Vec::new();
+        let mut parts = Vec::new();
         while entries.peek().is_some() {
             let mut weight = 0;
             let mut part = Vec::new();
@@ -43,13 +43,13 @@ impl<S: Store> Planner<'_, S> {
                 };
                 part.push(entry);
             }
-            let key = keys::chunk(self.loader.tenant, &run.run, run.chunks);
-            run.chunks += 1;
-            writes.push(put(key, chunk::pack(&part, run.ttl)?));
-            if writes.len() == 4 {
-                self.lease.commit(self.store, std::mem::take(&mut writes)).await?;
+            parts.push(part);
+            if parts.len() == 4 {
+                let writes = chunk::add(self.loader.tenant, run, &std::mem::take(&mut parts))?;
+                self.lease.commit(self.store, writes).await?;
             }
         }
+        let mut writes = chunk::add(self.loader.tenant, run, &parts)?;
         if many || !writes.is_empty() {
             if !ahead.is_empty() {
                 let item = Item::from_iter([("names".to_owned(), json!(ahead)), ("ttl".to_owned(), json!(run.ttl))]);

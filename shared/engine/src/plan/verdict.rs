@@ -25,14 +25,14 @@ impl<S: Store> Planner<'_, S> {
             Verdict::Settled => None,
             Verdict::Dormant(until) => {
                 if self.saved {
-                    let work = Work::found(&run.run, false);
+                    let work = Work::found(run.mark(), false);
                     batch.other.push(put(keys::alarm(self.loader.tenant, until, kind, &name.1), write(&work)));
                 }
                 None
             }
             Verdict::Postponed => {
                 if self.saved {
-                    let work = Work::left(&run.run, false);
+                    let work = Work::left(run.mark(), false);
                     batch.other.push(note(keys::work(self.loader.tenant, kind, &name.1), &work));
                 }
                 return;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use directory::{Change, Held, Kind, ObjectId, Outcome, Planned, Skipped, settle::Local};
+use directory::{Category, Change, Held, Kind, ObjectId, Outcome, PerKind, Planned, Skipped, settle::Local};
 use serde::{Deserialize, Serialize};
 
 /// An entry of a stored plan.
@@ -48,6 +48,82 @@ pub enum Entry {
         #[serde(default)]
         undoes: bool,
     },
+}
+
+/// What a part of a plan holds: so many changes of each category, and who is left out of this run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the names are the interface")]
+pub struct Contents {
+    #[serde(skip_serializing_if = "nobody")]
+    pub adding: PerKind<u64>,
+    #[serde(skip_serializing_if = "nobody")]
+    pub updating: PerKind<u64>,
+    #[serde(skip_serializing_if = "nobody")]
+    pub disabling: PerKind<u64>,
+    #[serde(skip_serializing_if = "nobody")]
+    pub deleting: PerKind<u64>,
+    #[serde(skip_serializing_if = "nobody")]
+    pub not_enabled: PerKind<u64>,
+    #[serde(skip_serializing_if = "nobody")]
+    pub skipped: PerKind<u64>,
+}
+
+fn nobody(number: &PerKind<u64>) -> bool {
+    *number == PerKind::default()
+}
+
+impl Contents {
+    /// What some entries amount to.
+    pub fn of(entries: &[Entry]) -> Self {
+        let mut contents = Self::default();
+        for entry in entries {
+            match entry {
+                Entry::Unit { changes, .. } => {
+                    for Planned { change, .. } in changes {
+                        contents.of_category_mut(change.category)[change.object] += 1;
+                    }
+                }
+                Entry::Skipped(skipped) => contents.skipped[skipped.object] += 1,
+                Entry::NotEnabled(change) => contents.not_enabled[change.object] += 1,
+                Entry::Members { .. } => (),
+            }
+        }
+        contents
+    }
+
+    fn of_category_mut(&mut self, category: Category) -> &mut PerKind<u64> {
+        match category {
+            Category::Adding => &mut self.adding,
+            Category::Updating => &mut self.updating,
+            Category::Disabling => &mut self.disabling,
+            Category::Deleting => &mut self.deleting,
+            Category::NotEnabled => &mut self.not_enabled,
+        }
+    }
+
+    /// How many changes of a category, or of all that may be carried out, are there of a kind, or of both.
+    pub fn changes(&self, category: Option<Category>, kind: Option<Kind>) -> u64 {
+        let Self { adding, updating, disabling, deleting, not_enabled, skipped: _ } = self;
+        match category {
+            Some(Category::Adding) => of_kind(adding, kind),
+            Some(Category::Updating) => of_kind(updating, kind),
+            Some(Category::Disabling) => of_kind(disabling, kind),
+            Some(Category::Deleting) => of_kind(deleting, kind),
+            Some(Category::NotEnabled) => of_kind(not_enabled, kind),
+            None => [adding, updating, disabling, deleting].into_iter().map(|number| of_kind(number, kind)).sum(),
+        }
+    }
+
+    /// How many of a kind, or of both, are skipped.
+    pub fn skipped(&self, kind: Option<Kind>) -> u64 {
+        of_kind(&self.skipped, kind)
+    }
+}
+
+/// The number of a kind, or of both.
+pub(crate) fn of_kind(number: &PerKind<u64>, kind: Option<Kind>) -> u64 {
+    kind.map_or(number.users + number.groups, |kind| number[kind])
 }
 
 /// What became of a change that was not simply applied.

@@ -132,6 +132,10 @@ pub enum Phase {
 pub struct Run {
     /// Its name.
     pub run: RunId,
+    /// The name by which the worklist knows it, where whoever asked for the run chose its id: made when the run began, as
+    /// every other of these names is, so that they are in the order of time.
+    #[serde(default)]
+    pub mark: Option<RunId>,
     /// `schedule` or `manual`.
     pub trigger: String,
     /// What it was asked to do.
@@ -200,6 +204,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// The name by which the worklist knows it.
+    pub fn mark(&self) -> &RunId {
+        self.mark.as_ref().unwrap_or(&self.run)
+    }
+
     /// Whether there is nobody to evaluate and no plan to carry out.
     pub fn is_idle(&self) -> bool {
         !self.worked && self.chunks == 0 && self.everybody == PerKind::default()

@@ -58,7 +58,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             let item = self.store.get(&[keys::run(&request.tenant, unfinished)]).await?.pop().flatten();
             if let Some(mut run) = item.map(|item| read::<Run>("a run", item)).transpose()? {
                 // The queue goes on with it, and so does a person who asks for the same once more.
-                let same = request.run.as_ref() == Some(unfinished);
+                let same = [&request.run, &request.name].contains(&&Some(unfinished.clone()));
                 if request.queued || (same && request.action == run.action && run.state == RunState::Continuing) {
                     if run.phase == Phase::Pull {
                         // A full round may have ended without the run's having written that down.
@@ -98,8 +98,10 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let now = self.clock.now();
         // Settings of this run only look at everybody: what stands was decided under the saved ones.
         let wants = |kind| sync.everybody(kind).or(request.settings.as_ref().map(|_| sync.done[kind]));
+        let own = run_id(now, self.owner);
         Run {
-            run: run_id(now, self.owner),
+            mark: request.name.is_some().then(|| own.clone()),
+            run: request.name.clone().unwrap_or(own),
             trigger: if request.queued { "schedule" } else { "manual" }.to_owned(),
             action: request.action,
             by: request.by.clone(),
@@ -200,11 +202,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 let message = format!("except: the plan of run {id} has no change {unknown:?}");
                 return Ok(Err(Failure::invalid(message)));
             }
-            let except: Vec<&String> = request.except.iter().collect();
-            for (part, ids) in except.chunks(5000).enumerate() {
-                let item = Item::from_iter([("ids".to_owned(), json!(ids)), ("ttl".to_owned(), json!(run.ttl))]);
-                writes.push(put(keys::unchecked(&request.tenant, id, part), item));
-            }
+            self.left_out(request, &run, writes).await?;
         } else {
             if sync.holding.as_ref() != Some(id) {
                 let newest = sync.holding.as_ref();
@@ -272,7 +270,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             ("owner".to_owned(), json!(lease.owner)),
             ("lease_until".to_owned(), json!(until)),
             ("fence".to_owned(), json!(lease.fence)),
-            ("run".to_owned(), json!(lease.run)),
+            ("run".to_owned(), json!(run.run)),
             ("since".to_owned(), json!(run.started_at)),
         ]);
         if !request.queued {

@@ -147,7 +147,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             let entra = row.write().into_iter().filter(|(name, _)| name == "entra").collect();
             let row = set(keys::mirror(tenant, Kind::User, &id), entra);
             if left {
-                let work = note(keys::work(tenant, Kind::User, &id), &Work::found(&run.run, false));
+                let work = note(keys::work(tenant, Kind::User, &id), &Work::found(run.mark(), false));
                 writes.extend([work, row, delete(keys::unasked_user(tenant, &id))]);
             } else {
                 writes.push(row);

@@ -291,7 +291,7 @@ fn s9_what_put_user_cannot_do() {
     );
     check(json!({"primary_email": "sales@contoso.com"}), "sales@contoso.com belongs to group sales");
     check(json!({"primary_email": "eve@contoso.com", "managed_by": "sync"}), "user.managed_by: cannot be set");
-    check(json!({"primary_email": "eve@contoso.com", "entra_id": "x"}), "user.entra_id: cannot be set");
+    check(json!({"primary_email": "eve@contoso.com", "entra_id": "x"}), "user.entra_id: expected a GUID, or null");
     check(json!({"primary_email": "eve@contoso.com", "rev": 7}), "user: unknown field `rev`");
     check(json!({"primary_email": "eve@contoso.com", "type": "king"}), "user.type: expected end_user, ");
     check(json!({"primary_email": "eve@contoso.com", "digests": "yes"}), "user.digests: expected true or false");

@@ -78,6 +78,31 @@ fn r4_12_runs_are_looked_back_on_page_by_page() {
 }
 
 #[test]
+fn r4_4_a_plan_is_reviewed_by_whoever_asks() {
+    let desk = Desk::new();
+    for name in ["ann", "bob"] {
+        desk.world.entra.hire(name);
+    }
+    let preview = desk.world.preview();
+    let plan = desk.done("get_run", json!({"run": preview["run"]}));
+    let mark = json!([{"category": "adding", "object": "user", "uncheck": [plan["changes"][0]["id"]]}]);
+    let answer = desk.done("review", json!({"run": preview["run"], "by": "ann@contoso.com", "marks": mark}));
+    assert_eq!((&answer["run"], &answer["unchecked"]["adding"]["users"]), (&preview["run"], &json!(1)));
+    let audits = desk.world.store.snapshot().into_keys().filter(|key| key.sk.starts_with("AUD#")).count();
+    assert_eq!(audits, 0, "a click is no entry of the audit: the run says who applied it");
+    let request = engine::run::Request {
+        run: Some(preview["run"].as_str().unwrap().parse().unwrap()),
+        reviewed: true,
+        by: "ann@contoso.com".to_owned(),
+        ..desk.world.request(engine::records::Action::Apply)
+    };
+    assert_eq!(desk.world.ask(request)["state"], "applied");
+    assert_eq!(desk.done("list_users", json!({}))["users"].as_array().unwrap().len(), 1);
+    assert_eq!(desk.done("list_runs", json!({}))["runs"][0]["by"], "ann@contoso.com");
+    assert!(desk.refused("review", json!({"run": preview["run"], "marks": mark})).starts_with("superseded: "));
+}
+
+#[test]
 fn r4_4_a_run_with_settings_of_its_own_shows_its_own_verdicts() {
     let desk = Desk::new();
     desk.world.entra.hire("ann");

@@ -3,13 +3,15 @@
 use directory::{Code, Failure, Kind};
 use engine::{
     keys,
+    operator::Asked,
     records::{Action, ExpirySource},
     run::Request,
+    tenants::{self, Patch},
 };
 use serde_json::{Value, json};
 use tests::{
     entra::Trouble,
-    turnstile::{Deed, Side, Switch},
+    turnstile::{Deed, Side, Switch, poll},
 };
 
 use super::{DIRECTORY, Desk, OTHER, complete};
@@ -366,4 +368,62 @@ fn s9_a_fault_of_the_world_is_an_answer_that_quotes_the_invocation() {
         answer["error"]["message"],
         "We have come across a problem, and cannot continue. Please contact support quoting request-1"
     );
+}
+
+#[test]
+fn s9_settings_that_somebody_else_has_changed_are_not_overwritten() {
+    let desk = Desk::new();
+    let save = |settings: Value, expected: Value| json!({"settings": settings, "expected": expected});
+    let seen = desk.done("get_tenant", json!({}))["settings"].clone();
+    desk.done("put_tenant", save(json!({"seats": 5}), json!({"seats": seen["seats"], "brake": seen["brake"]})));
+    let refused = desk.refused(
+        "put_tenant",
+        save(json!({"seats": 7, "name": "X"}), json!({"seats": seen["seats"], "name": seen["name"]})),
+    );
+    assert_eq!(refused, "superseded: settings of tenant contoso were changed meanwhile: seats");
+    let refused = desk.refused("put_tenant", save(json!({"seats": 7}), json!({"seat": 5})));
+    assert_eq!(refused, "invalid_input: expected.seat: there is no such setting");
+    // All that was seen may be sent back, and what is expected need not be what is saved.
+    let now = desk.done("get_tenant", json!({}))["settings"].clone();
+    assert_eq!(desk.done("put_tenant", save(json!({"sync_frequency": 6}), now))["settings"]["sync_frequency"], 6);
+    let refused = desk.refused("put_tenant", json!({"settings": {}, "expected": []}));
+    assert!(refused.starts_with("invalid_input: expected: expected a map"), "{refused}");
+
+    // A new tenant has the defaults, and many domains come in steps.
+    let many: Vec<Value> = (0..150).map(|number| json!({"name": format!("d{number}.example")})).collect();
+    let mut event = save(json!({"domains": many}), json!({"domains": [], "seats": 1}));
+    event["tenant"] = json!("fabrikam");
+    assert!(desk.refused("put_tenant", event.clone()).ends_with("meanwhile: seats"));
+    event["expected"] = json!({"domains": [], "seats": null, "sync_frequency": 24});
+    let made = desk.done("put_tenant", event);
+    assert_eq!(made["settings"]["domains"].as_array().unwrap().len(), 150);
+}
+
+/// It is decided on what is then written: another's change in between is noticed.
+#[test]
+fn s9_settings_are_compared_in_the_commit_that_changes_them() {
+    let desk = Desk::new();
+    let world = &desk.world;
+    let asked =
+        Asked { tenant: world.tenant.clone(), by: "ann".to_owned(), now: world.now(), nonce: "slow".to_owned() };
+    let expected = json!({"seats": null}).as_object().unwrap().clone();
+    let patch = Patch { settings: json!({"seats": 7}), expected, replace_connection: false };
+    let start = world.moment();
+    for at in 1..20 {
+        world.go_back(&start);
+        world.turnstile.set(Some(Switch { at, side: Side::Before, deed: Deed::Halt }));
+        let ports = (&world.entra, &world.store, &world.vault);
+        let mut slow = Box::pin(tenants::put_settings(ports, &asked, &patch));
+        if let Some(done) = poll(slow.as_mut()) {
+            assert_eq!((done.unwrap()["settings"]["seats"].clone(), at > 2), (json!(7), true));
+            return;
+        }
+        let own = desk.invoke(json!({"action": "put_tenant", "tenant": "contoso", "settings": {"seats": 5}}));
+        assert_eq!(own.unwrap()["settings"]["seats"], 5);
+        world.turnstile.resume();
+        let refused = poll(slow.as_mut()).unwrap().unwrap_err().to_string();
+        assert_eq!(refused, "settings of tenant contoso were changed meanwhile: seats", "call {at}");
+        assert_eq!(world.tenant().settings.seats, Some(5));
+    }
+    panic!("it never came to its end");
 }
