@@ -64,7 +64,8 @@ pub(crate) async fn arrive(State(console): State<Arc<Console>>, mut request: Req
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if let Ok(policy) = HeaderValue::try_from(policy(forms)) {
-        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        // A mail that is shown has one of its own, which is stricter.
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
     }
     response
 }

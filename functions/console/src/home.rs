@@ -1,11 +1,11 @@
-//! The first page: who is signed in, or a field for an address; and the way out.
+//! The first page: an overview for administrators, who is signed in for others, or a field for an address; and the way out.
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::{
     body::Bytes,
-    extract::{RawQuery, State},
+    extract::State,
     http::{HeaderMap, StatusCode, header::SET_COOKIE},
     response::Response,
 };
@@ -17,10 +17,10 @@ use crate::{
     cookies::{Cookies, Name},
     destination::Destination,
     form::Fields,
+    overview,
     page::{self, Words},
     session::{self, Opened, Signed},
     shell::{Place, Shell},
-    start::wanted,
 };
 
 /// `GET /[?to=…]`
@@ -28,17 +28,13 @@ pub(crate) async fn home(
     State(console): State<Arc<Console>>,
     arrival: Arrival,
     headers: HeaderMap,
-    RawQuery(query): RawQuery,
+    query: Fields,
 ) -> Response {
-    page::answer(&arrival, show(&console, &arrival, &headers, wanted(query.as_deref())).await)
+    page::answer(&arrival, show(&console, &arrival, &headers, &query).await)
 }
 
-async fn show(
-    console: &Console,
-    arrival: &Arrival,
-    headers: &HeaderMap,
-    to: Option<Destination>,
-) -> Result<Response, Fault> {
+async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap, query: &Fields) -> Result<Response, Fault> {
+    let to = query.text("to").and_then(Destination::parse);
     match session::open(console, arrival, headers).await? {
         Opened::None => Ok(page::ask(arrival, "", false, to.as_ref())),
         Opened::Over(forget) => {
@@ -47,8 +43,12 @@ async fn show(
             Ok(response)
         }
         Opened::Person(person, _, cookie) => {
-            let shell = Shell::new(arrival, &person, Place::Overview, &Fields::default());
-            let mut response = page::render(arrival, StatusCode::OK, &SignedIn { shell });
+            let shell = Shell::new(arrival, &person, Place::Overview, query);
+            let mut response = if person.manages {
+                overview::show(console, arrival, shell).await?
+            } else {
+                page::render(arrival, StatusCode::OK, &SignedIn { shell })
+            };
             response.headers_mut().append(SET_COOKIE, cookie);
             Ok(response)
         }

@@ -13,14 +13,22 @@ mod destination;
 mod event;
 mod exemptions;
 mod form;
+mod health;
 mod home;
 mod manage;
+mod moment;
+mod overview;
 mod page;
+mod people;
+mod plain;
+mod reports;
+mod runs;
 mod session;
 mod settings;
 mod shell;
 mod start;
 mod transaction;
+mod variables;
 
 use std::{fmt, sync::Arc};
 
@@ -38,7 +46,7 @@ use secrecy::SecretString;
 
 pub use ask::{Answer, Others};
 pub use event::answer;
-pub use settings::{BadSetting, Settings};
+pub use variables::{BadSetting, Settings};
 
 /// No form of the sign-in is larger.
 const LARGEST_BODY: usize = 4 * 1024;
@@ -114,7 +122,13 @@ pub fn router(console: Console) -> Router {
     let console = Arc::new(console);
     // One door to everything that somebody has to be signed in for.
     let door = from_fn_with_state(Arc::clone(&console), manage::admit);
-    let behind = Router::new().merge(exemptions::routes()).route_layer(door);
+    let behind = Router::new()
+        .merge(settings::routes())
+        .merge(runs::routes())
+        .merge(people::routes())
+        .merge(exemptions::routes())
+        .merge(reports::routes())
+        .route_layer(door);
     Router::new()
         .route("/", get(home::home))
         .route("/signin", get(start::start))

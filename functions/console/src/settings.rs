@@ -1,125 +1,195 @@
-//! The variables that only this function has.
+//! Import & Sync: everything that a tenant can set, its secret, and the check of the connection.
 
-use directory::Cloud;
-use serde_json::Value;
-use url::{Host, Url};
+mod fields;
+mod sent;
+mod view;
 
-/// What the template says.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The stage, for metrics.
-    pub stage: String,
-    /// Where the console is, without a slash at its end.
-    pub console_url: String,
-    /// The application that signs people in; without one nobody is sent to Microsoft.
-    pub client_id: Option<String>,
-    /// The cloud that knows that application.
-    pub cloud: Cloud,
-    /// The name of the secret with its client secret; a public client has none.
-    pub client_secret: Option<String>,
-    /// The service's own sign-in page.
-    pub service_url: Option<Url>,
-    /// The name of the secret that cookies are sealed with.
-    pub session_key_secret: String,
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    response::Response,
+    routing::{get, post},
+};
+use directory::{Code, Failure};
+use engine::{
+    glance::{self, Glance},
+    operator::Refused,
+    ports::Fault,
+};
+use platform::Function;
+use serde_json::{Map, Value, json};
+
+use self::{
+    sent::{Asked, Sent},
+    view::{Import, Wrong},
+};
+use crate::{
+    Console,
+    arrival::Arrival,
+    form::Fields,
+    manage::Manager,
+    page,
+    session::Person,
+    shell::{Place, Shell},
+};
+
+/// The pages of the settings.
+pub(crate) fn routes() -> Router<Arc<Console>> {
+    Router::new()
+        .route("/settings", get(show).post(save))
+        .route("/settings/secret", post(secret))
+        .route("/settings/test", post(test))
 }
 
-/// A variable that is missing or not what it should be. Does not repeat its value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the variable {name} should be {expected}")]
-pub struct BadSetting {
-    name: &'static str,
-    expected: &'static str,
+/// `GET /settings`
+async fn show(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    query: Fields,
+) -> Response {
+    let shell = Shell::new(&arrival, &person, Place::Settings, &query);
+    page::answer(&arrival, shown(&console, &arrival, shell, StatusCode::OK, Wrong::default()).await)
 }
 
-impl Settings {
-    /// What this process was started with.
-    ///
-    /// # Errors
-    /// A variable that is missing or wrong.
-    pub fn read() -> Result<Self, BadSetting> {
-        Self::from_lookup(|name| std::env::var(name).ok())
-    }
-
-    /// What `lookup` knows. Spaces around a value do not count, and an empty value is none.
-    ///
-    /// # Errors
-    /// A variable that is missing or wrong.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, BadSetting> {
-        let optional = |name| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let needed = |name, expected| optional(name).ok_or(BadSetting { name, expected });
-        let address = "a URL such as https://console.example.com";
-        let console_url = needed("CONSOLE_URL", address)?;
-        if url(&console_url).is_none() || console_url.ends_with('/') {
-            return Err(BadSetting { name: "CONSOLE_URL", expected: address });
-        }
-        let wrong = BadSetting { name: "SERVICE_SIGN_IN_URL", expected: "empty, or an https URL" };
-        let service_url = match optional("SERVICE_SIGN_IN_URL") {
-            Some(text) => Some(url(&text).ok_or(wrong)?),
-            None => None,
-        };
-        let wrong = BadSetting { name: "SIGN_IN_CLOUD", expected: "empty, or global, us_gov, us_gov_dod or china" };
-        let cloud = match optional("SIGN_IN_CLOUD") {
-            Some(text) => serde_json::from_value(Value::String(text)).map_err(|_| wrong)?,
-            None => Cloud::default(),
-        };
-        Ok(Self {
-            stage: needed("STAGE", "the name of the stage, for example prod")?,
-            console_url,
-            client_id: optional("SIGN_IN_CLIENT_ID"),
-            cloud,
-            client_secret: optional("SIGN_IN_SECRET"),
-            service_url,
-            session_key_secret: needed("SESSION_KEY_SECRET", "the name of the secret that cookies are sealed with")?,
-        })
-    }
+/// `POST /settings`: the fields of one of the forms, what they showed, and perhaps `replace_connection`.
+async fn save(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    form: Fields,
+) -> Response {
+    page::answer(&arrival, saved(&console, &arrival, &person, &form).await)
 }
 
-/// `https`, or plain `http` on loopback, without a user and a fragment.
-fn url(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let loopback = match url.host()? {
-        Host::Domain(name) => name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
+/// `POST /settings/secret`: `ad_key`, perhaps `expires_on`.
+async fn secret(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    form: Fields,
+) -> Response {
+    page::answer(&arrival, secret_saved(&console, &arrival, &person, &form).await)
+}
+
+/// `POST /settings/test`
+async fn test(State(console): State<Arc<Console>>, arrival: Arrival, Manager(person): Manager) -> Response {
+    page::answer(&arrival, tested(&console, &arrival, &person).await)
+}
+
+async fn saved(console: &Console, arrival: &Arrival, person: &Person, form: &Fields) -> Result<Response, Fault> {
+    let refuse = |wrong: Wrong, failure: Failure| {
+        let shell = Shell::new(arrival, person, Place::Settings, &Fields::default()).refused(Box::new(failure));
+        shown(console, arrival, shell, StatusCode::UNPROCESSABLE_ENTITY, wrong)
     };
-    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    (plain && (url.scheme() == "https" || (url.scheme() == "http" && loopback))).then_some(url)
+    let Some(sent) = Sent::read(form) else {
+        return refuse(Wrong::default(), Failure::invalid("The form is not complete, and nothing was saved.")).await;
+    };
+    let glance = match look(console, arrival, person).await? {
+        Ok(glance) => glance,
+        Err(page) => return Ok(page),
+    };
+    let Asked { patch, expected, superseded } = sent.asks(&json!(glance.tenant.settings));
+    if patch.is_empty() {
+        return done(arrival, "unchanged");
+    }
+    if !superseded.is_empty() {
+        return refuse(Wrong { typed: sent.typed(), superseded, ..Wrong::default() }, view::superseded()).await;
+    }
+    let replace = form.has("replace_connection");
+    match console.ask(Function::Admin, person, put_tenant(&patch, &expected, replace)).await? {
+        Ok(answer) => {
+            let checks = fields::CONNECTION
+                .iter()
+                .flat_map(|set| set.fields)
+                .any(|field| field.shape != fields::Shape::Flag && patch.contains_key(field.key()));
+            done(arrival, if checks { light(&answer, "connected", "saved-unconnected") } else { "saved" })
+        }
+        Err(failure) if failure.code == Code::Superseded => {
+            // Somebody was quicker by a moment: who, is seen from the settings as they are now.
+            let glance = match look(console, arrival, person).await? {
+                Ok(glance) => glance,
+                Err(page) => return Ok(page),
+            };
+            let superseded = sent.asks(&json!(glance.tenant.settings)).superseded;
+            refuse(Wrong { typed: sent.typed(), superseded, ..Wrong::default() }, view::superseded()).await
+        }
+        Err(failure) => {
+            let (failure, blamed) = view::for_people(*failure, &sent.typed());
+            let replacing = view::asks_to_replace(&failure);
+            refuse(Wrong { typed: sent.typed(), blamed, replacing, ..Wrong::default() }, failure).await
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn with(name: &str, value: &str) -> Result<Settings, BadSetting> {
-        Settings::from_lookup(|asked| {
-            let known = match asked {
-                _ if asked == name => value,
-                "STAGE" => "test",
-                "CONSOLE_URL" => "https://console.example.com",
-                "SESSION_KEY_SECRET" => "key",
-                _ => return None,
-            };
-            Some(known.to_owned())
-        })
+fn put_tenant(patch: &Map<String, Value>, expected: &Map<String, Value>, replace: bool) -> Value {
+    let mut event = json!({"action": "put_tenant", "settings": patch, "expected": expected});
+    if replace {
+        event["replace_connection"] = json!(true);
     }
+    event
+}
 
-    #[test]
-    #[rustfmt::skip]
-    fn wrong_variables_are_named_without_their_value() {
-        check("CONSOLE_URL", "");
-        check("CONSOLE_URL", "http://console.example.com");
-        check("CONSOLE_URL", "https://console.example.com/");
-        check("SERVICE_SIGN_IN_URL", "http://service.example.com");
-        check("SERVICE_SIGN_IN_URL", "javascript:alert(1)");
-        check("SERVICE_SIGN_IN_URL", "https://ann@service.example.com");
-        check("SIGN_IN_CLOUD", "mars");
-        check("SESSION_KEY_SECRET", " ");
-        assert!(with("SERVICE_SIGN_IN_URL", "http://127.0.0.1:8080/sign-in?from=console").is_ok());
+async fn secret_saved(console: &Console, arrival: &Arrival, person: &Person, form: &Fields) -> Result<Response, Fault> {
+    let ends = form.text("expires_on");
+    let ad_key = form.text("ad_key").unwrap_or_default();
+    let event = json!({"action": "put_secret", "ad_key": ad_key, "expires_on": ends});
+    match console.ask(Function::Admin, person, event).await? {
+        Ok(answer) => done(arrival, light(&answer, "secret", "secret-kept")),
+        Err(failure) => {
+            let (failure, blamed) = view::of_the_secret(*failure);
+            let wrong = Wrong { blamed, ends: ends.map(str::to_owned), ..Wrong::default() };
+            let shell = Shell::new(arrival, person, Place::Settings, &Fields::default()).refused(Box::new(failure));
+            shown(console, arrival, shell, StatusCode::UNPROCESSABLE_ENTITY, wrong).await
+        }
     }
+}
 
-    #[track_caller]
-    fn check(name: &str, value: &str) {
-        let message = with(name, value).unwrap_err().to_string();
-        assert!(message.contains(name) && (value.trim().is_empty() || !message.contains(value)), "{message}");
+async fn tested(console: &Console, arrival: &Arrival, person: &Person) -> Result<Response, Fault> {
+    match console.ask(Function::Admin, person, json!({"action": "test_connection"})).await? {
+        Ok(answer) => done(arrival, light(&answer, "connected", "unconnected")),
+        Err(failure) => {
+            let shell = Shell::new(arrival, person, Place::Settings, &Fields::default()).refused(failure);
+            shown(console, arrival, shell, StatusCode::UNPROCESSABLE_ENTITY, Wrong::default()).await
+        }
     }
+}
+
+/// Which of two sentences an answer of `admin` stands for.
+fn light(answer: &Value, green: &'static str, grey: &'static str) -> &'static str {
+    if answer["connection"]["status"] == "green" { green } else { grey }
+}
+
+fn done(arrival: &Arrival, what: &str) -> Result<Response, Fault> {
+    page::redirect(StatusCode::SEE_OTHER, &format!("{}/settings?done={what}", arrival.base))
+}
+
+/// The tenant, or the page that says why there is none.
+async fn look(console: &Console, arrival: &Arrival, person: &Person) -> Result<Result<Glance, Response>, Fault> {
+    match glance::at(&console.store, &person.tenant, (console.clock)()).await {
+        Ok(glance) => Ok(Ok(glance)),
+        Err(Refused::Failure(failure)) => {
+            let shell = Shell::new(arrival, person, Place::Settings, &Fields::default());
+            Ok(Err(page::refused(arrival, shell, failure)))
+        }
+        Err(Refused::Fault(fault)) => Err(fault),
+    }
+}
+
+async fn shown(
+    console: &Console,
+    arrival: &Arrival,
+    shell: Shell<'_>,
+    status: StatusCode,
+    wrong: Wrong,
+) -> Result<Response, Fault> {
+    let glance = match look(console, arrival, shell.person).await? {
+        Ok(glance) => glance,
+        Err(page) => return Ok(page),
+    };
+    let by = view::changed_by(&console.store, &shell.person.tenant, &glance, &wrong.superseded).await?;
+    Ok(page::render(arrival, status, &Import::new(shell, &glance, &wrong, &by, (console.clock)())))
 }

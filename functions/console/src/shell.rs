@@ -2,7 +2,7 @@
 
 use directory::Failure;
 
-use crate::{arrival::Arrival, assets, form::Fields, session::Person};
+use crate::{arrival::Arrival, assets, form::Fields, health::for_people, session::Person};
 
 /// The pages, as the navigation names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl<'a> Shell<'a> {
 
     /// The same page with what was refused.
     pub(crate) fn refused(self, failure: Box<Failure>) -> Self {
-        Self { done: None, refused: Some(failure), ..self }
+        Self { done: None, refused: Some(Box::new(for_people(*failure))), ..self }
     }
 
     pub(crate) fn style(&self) -> &'static str {
@@ -87,4 +87,14 @@ impl<'a> Shell<'a> {
 const DONE: &[(&str, &str)] = &[
     ("exempt", "The address is exempt. The next run leaves its owner alone."),
     ("unexempt", "The exemption has ended. The next run looks at its owner again."),
+    ("converted", "The account is converted. No run turns it back."),
+    ("converted-exempt", "The account is converted and exempt. No run touches it, and its mail keeps flowing."),
+    ("digests", "From now on it is as you chose for digests."),
+    ("saved", "The settings are saved."),
+    ("unchanged", "Nothing was changed: the settings are as they were."),
+    ("connected", "Connected: Microsoft accepts the connection."),
+    ("unconnected", "The connection was tested, and does not work yet. It is said below why."),
+    ("saved-unconnected", "The connection is saved, and does not work yet. It is said below why."),
+    ("secret", "SUCCESS: the secret works, and is saved. Connected."),
+    ("secret-kept", "The secret is saved. It is tried as soon as the connection is complete."),
 ];

@@ -1,4 +1,5 @@
-// Every page works without this. A page that watches something under way is looked at again while it lasts.
+// Every page works without this. A page that watches something under way is looked at again while it lasts, and a review
+// counts what is checked.
 "use strict";
 (() => {
   const PAUSE = 2000;
@@ -13,4 +14,10 @@
   };
   const again = () => look().catch(() => setTimeout(again, PAUSE));
   if (watched()) setTimeout(again, PAUSE);
+
+  const total = document.querySelector("[data-checked]");
+  const boxes = [...document.querySelectorAll('input[name="check"]')];
+  const elsewhere = total && Number(total.dataset.checked) - boxes.filter((box) => box.defaultChecked).length;
+  const count = () => (total.textContent = (elsewhere + boxes.filter((box) => box.checked).length).toLocaleString("en"));
+  if (total) document.addEventListener("change", count);
 })();

@@ -5,6 +5,7 @@
 mod filter;
 mod lists;
 mod progress;
+mod searched;
 mod walk;
 
 use directory::{RunId, TenantId};
@@ -20,6 +21,7 @@ pub use self::{
     filter::{Filter, Left},
     lists::{Row, changes, not_enabled, skipped},
     progress::{Doing, Progress, progress},
+    searched::looked_through,
 };
 pub(crate) use self::{
     filter::{folded, searched},

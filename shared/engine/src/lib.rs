@@ -18,6 +18,7 @@ mod elsewhere;
 pub mod exemptions;
 pub mod explain;
 pub mod forget;
+pub mod glance;
 pub mod history;
 pub mod keys;
 pub mod lease;

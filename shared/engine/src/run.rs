@@ -131,7 +131,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
     /// Take the lease for the run that is asked for, or say why not.
     async fn start(&self, request: &Request) -> Result<Result<Start, Instead>, Stop> {
         let tenant = &request.tenant;
-        let refused = |failure| Ok(Err(Instead::Refused(failure)));
+        let refused = |failure: Failure| Ok(Err(Instead::from(failure)));
         for _ in 0..MOST_TRIES {
             let items = self.store.get(&[keys::meta(tenant), keys::sync(tenant), keys::counts(tenant)]).await?;
             let [meta, sync, counts] = <[Option<Item>; 3]>::try_from(items).unwrap_or_default();

@@ -69,7 +69,7 @@ pub(crate) fn scope(cloud: Cloud) -> String {
 
 /// Where an administrator grants consent: always the cloud's own sign-in (the page "Grant tenant-wide admin consent to
 /// an application", whose link needs no redirect URI).
-pub(crate) fn consent_link(cloud: Cloud, authority: &str, application_id: &str) -> Option<String> {
+pub fn consent_link(cloud: Cloud, authority: &str, application_id: &str) -> Option<String> {
     let mut url = Endpoint::parse(hosts(cloud).0).ok()?.at(&[authority, "adminconsent"]);
     url.query_pairs_mut().append_pair("client_id", application_id);
     Some(url.into())

@@ -31,5 +31,6 @@ mod samples;
 
 pub use audiences::{Audiences, BadAudiences};
 pub use client::{Client, NotBuilt};
+pub use clouds::consent_link;
 pub use endpoint::BadEndpoint;
 pub use federation::NoIdentity;

@@ -104,7 +104,7 @@ fn steps(facts: &ExpiryFacts) -> Vec<Block> {
     let steps = steps.into_iter().map(|what| Step { what, how: String::new(), link: None }).collect();
     let links = [
         link("Open the application in Microsoft's portal", facts.portal.as_deref()),
-        link("Save it in the console", facts.console.as_ref().map(|url| format!("{url}/settings#secret")).as_deref()),
+        link("Save it in the console", facts.console.as_ref().map(|url| format!("{url}/settings#ad_key")).as_deref()),
     ];
     let blocks = made.into_iter().flatten().chain([Block::Steps(steps)]);
     blocks.chain(links.into_iter().flatten()).chain(tell_the_day(facts)).collect()

@@ -9,7 +9,7 @@ mod expiry;
 mod page;
 mod roll_up;
 mod verdict;
-mod words;
+pub mod words;
 
 pub use daily::daily;
 pub use expiry::expiry;

@@ -15,13 +15,13 @@ pub(crate) fn count(number: u64, one: &str) -> String {
 }
 
 /// `1 error`, `1,200 errors`: as a body writes it.
-pub(crate) fn many(number: u64, one: &str) -> String {
+pub fn many(number: u64, one: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {one}{s}", figure(number))
 }
 
 /// `1,204,500`.
-pub(crate) fn figure(number: u64) -> String {
+pub fn figure(number: u64) -> String {
     let digits = number.to_string();
     let mut figure = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -34,17 +34,17 @@ pub(crate) fn figure(number: u64) -> String {
 }
 
 /// `3 March 2026`.
-pub(crate) fn day(date: Date) -> String {
+pub fn day(date: Date) -> String {
     date.strftime("%-d %B %Y").to_string()
 }
 
 /// `3 March 2026, 07:12`.
-pub(crate) fn time(at: DateTime) -> String {
+pub fn time(at: DateTime) -> String {
     at.strftime("%-d %B %Y, %H:%M").to_string()
 }
 
 /// `in 12 days`, `today`, `3 days ago`.
-pub(crate) fn in_days(days: i32) -> String {
+pub fn in_days(days: i32) -> String {
     let length = count(u64::from(days.unsigned_abs()), "day");
     match days {
         0 => "today".to_owned(),
@@ -72,7 +72,7 @@ pub(crate) fn expiry(expiry: &ExpiryDay) -> String {
 }
 
 /// From where a day of expiry is known.
-pub(crate) fn source(source: ExpirySource) -> &'static str {
+pub fn source(source: ExpirySource) -> &'static str {
     match source {
         ExpirySource::Entra => "read from Entra",
         ExpirySource::Certificate => "as the certificate says",
@@ -91,7 +91,7 @@ pub(crate) fn credential(kind: CredentialKind) -> &'static str {
 }
 
 /// A credential as Microsoft's portal calls it.
-pub(crate) fn credential_in_full(kind: CredentialKind) -> &'static str {
+pub fn credential_in_full(kind: CredentialKind) -> &'static str {
     match kind {
         CredentialKind::Secret => "client secret",
         CredentialKind::Certificate => "certificate",
@@ -121,13 +121,13 @@ pub(crate) fn more(total: u64, shown: usize) -> Option<String> {
 }
 
 /// With a capital letter at its start.
-pub(crate) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// As a sentence: a capital letter at its start, and a full stop where it has no end of its own.
-pub(crate) fn stopped(text: &str) -> String {
+pub fn stopped(text: &str) -> String {
     let sentence = sentence(&escape::line(text, 400));
     let stop = if sentence.ends_with(['.', '!', '?', '…']) || sentence.is_empty() { "" } else { "." };
     format!("{sentence}{stop}")
@@ -146,7 +146,7 @@ pub(crate) fn quote(failure: &Failure) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-pub(crate) fn list(parts: &[String]) -> String {
+pub fn list(parts: &[String]) -> String {
     match parts {
         [] => String::new(),
         [one] => one.clone(),

@@ -2,3 +2,10 @@
 
 mod door;
 mod exemptions;
+mod overview;
+mod people;
+mod plan;
+mod reports;
+mod review;
+mod runs;
+mod settings;

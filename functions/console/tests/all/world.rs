@@ -1,25 +1,30 @@
 //! A tenant, its people, Microsoft, and the console.
 
 use std::{
+    collections::BTreeMap,
     io,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::SystemTime,
 };
 
 use aws_sdk_dynamodb::{
     Client,
-    config::{BehaviorVersion, Credentials, Region},
+    config::{
+        BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+        interceptors::BeforeTransmitInterceptorContextRef,
+    },
+    error::BoxError,
     types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType},
 };
 use axum::Router;
 use console::{Console, Others, Secret, Settings};
 use directory::TenantId;
-use engine::ports::{Clock as _, Fault, Message, Moved, Place, Queue, QueueName, Secrets};
+use engine::ports::{Clock as _, Fault, Letter, Mailer, Message, Moved, Place, Queue, QueueName, Secrets};
 use entra::openid::SignIn;
-use graph_standin::{CONTOSO, SIGN_IN_CLIENT_ID, SIGN_IN_SECRET, SignIns, Standin, demo};
+use graph_standin::{CONTOSO, FABRIKAM, SIGN_IN_CLIENT_ID, SIGN_IN_SECRET, SignIns, Standin, demo};
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use platform::{Environment, Function, Tables};
@@ -43,6 +48,7 @@ pub(crate) struct World {
     client: Client,
     vault: Vault,
     later: Arc<AtomicI64>,
+    requests: Requests,
     log: Log,
     _logging: tracing::subscriber::DefaultGuard,
 }
@@ -61,11 +67,13 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
+        let requests = Requests::default();
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("id", "key", None, None, "tests"))
             .endpoint_url(format!("http://{address}"))
+            .interceptor(requests.clone())
             .build();
         let client = Client::from_conf(config);
         create(&client, "control").await;
@@ -78,6 +86,7 @@ impl World {
             client,
             vault: Vault::default(),
             later: Arc::default(),
+            requests,
             log,
             _logging: tracing::subscriber::set_default(subscriber),
         }
@@ -150,8 +159,13 @@ impl World {
     }
 
     /// Ask `admin` for something that it does.
-    pub(crate) async fn admin(&self, mut event: Value) -> Value {
-        event["tenant"] = json!(TENANT);
+    pub(crate) async fn admin(&self, event: Value) -> Value {
+        self.admin_of(TENANT, event).await
+    }
+
+    /// Ask `admin` for something of any tenant.
+    pub(crate) async fn admin_of(&self, tenant: &str, mut event: Value) -> Value {
+        event["tenant"] = json!(tenant);
         let graph = self.graph();
         let (store, environment) = (self.tables(), environment());
         let parts = admin::Parts { graph: &graph, store: &store, secrets: &self.vault, environment: &environment };
@@ -162,6 +176,32 @@ impl World {
 
     /// The automatic run.
     pub(crate) async fn sync(&self) {
+        self.sync_of(TENANT).await;
+    }
+
+    /// Another tenant beside the one of these tests, with people of its own.
+    pub(crate) async fn with_another_tenant(&self) {
+        let settings = json!({
+            "name": "Fabrikam", "primary_domain": FABRIKAM.primary_domain, "directory_id": FABRIKAM.directory_id,
+            "application_id": FABRIKAM.application_id, "tech_contact": "it@fabrikam.com",
+            "domains": [{"name": FABRIKAM.primary_domain}], "brake": {"enabled": false},
+        });
+        self.admin_of("fabrikam", json!({"action": "put_tenant", "settings": settings})).await;
+        self.admin_of("fabrikam", json!({"action": "put_secret", "ad_key": FABRIKAM.client_secret})).await;
+        self.sync_of("fabrikam").await;
+    }
+
+    async fn sync_of(&self, tenant: &str) {
+        let run = self.run_of(tenant).await;
+        assert_eq!(run["state"], "applied", "{run}");
+    }
+
+    /// An automatic run, whatever becomes of it.
+    pub(crate) async fn sync_once(&self) -> Value {
+        self.run_of(TENANT).await
+    }
+
+    async fn run_of(&self, tenant: &str) -> Value {
         let parts = sync::Parts {
             graph: self.graph(),
             store: self.tables(),
@@ -169,9 +209,25 @@ impl World {
             queue: Nowhere,
             environment: environment(),
         };
-        let event = json!({"tenant": TENANT, "action": "sync"});
-        let run = sync::handle(&parts, LambdaEvent::new(event, context())).await.unwrap();
-        assert_eq!(run["state"], "applied", "{run}");
+        let event = json!({"tenant": tenant, "action": "sync"});
+        sync::handle(&parts, LambdaEvent::new(event, context())).await.unwrap()
+    }
+
+    /// A run that an operator asks for.
+    pub(crate) async fn run(&self, mut event: Value) -> Value {
+        event["tenant"] = json!(TENANT);
+        asked(Function::Sync, event, self.graph(), self.tables(), self.vault.clone()).await
+    }
+
+    /// Somebody works on a run of the tenant for the next hour.
+    pub(crate) async fn occupy(&self, run: &str) {
+        let until = now().as_millisecond() + 3_600_000;
+        let set = json!({"owner": "somebody", "lease_until": until, "run": run, "since": now()});
+        let set = set.as_object().unwrap().clone();
+        let key = engine::keys::sync(&TENANT.parse().unwrap());
+        let change = engine::ports::Change::Set { set, add: Vec::new() };
+        let write = engine::ports::Write { key, change, only_if: Vec::new() };
+        engine::ports::Store::commit(&self.tables(), vec![write]).await.unwrap();
     }
 
     /// The functions that change things, in a thread of their own as they are in a process of their own elsewhere.
@@ -189,6 +245,11 @@ impl World {
     fn graph(&self) -> entra::Client {
         let (graph, login) = (self.microsoft.graph_endpoint(), self.microsoft.login_endpoint());
         entra::Client::new(Some(&graph), Some(&login), entra::NoIdentity, entra::Audiences::default()).unwrap()
+    }
+
+    /// How many requests were made to the tables since the last look.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.0.swap(0, Ordering::Relaxed)
     }
 
     /// What was logged since the last look.
@@ -232,7 +293,7 @@ async fn asked(function: Function, event: Value, graph: entra::Client, store: Ta
         Function::Sync => {
             sync::handle(&sync::Parts { graph, store, secrets, queue: Nowhere, environment }, event).await
         }
-        Function::Report => panic!("no report is made here"),
+        Function::Report => report::handle(&report::Parts { store, mailer: Post, environment }, event).await,
     };
     answer.unwrap()
 }
@@ -250,7 +311,10 @@ fn context() -> Context {
 }
 
 fn environment() -> Environment {
-    Environment::from_lookup(|name| (name == "STAGE").then(|| "test".to_owned()))
+    let variables = [("STAGE", "test"), ("OPERATOR_MAIL", "operator@example.com")];
+    Environment::from_lookup(|name| {
+        variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    })
 }
 
 async fn create(client: &Client, name: &str) {
@@ -269,23 +333,23 @@ async fn create(client: &Client, name: &str) {
     call.send().await.unwrap();
 }
 
-/// The credential of the tenant.
+/// The credentials of the tenants.
 #[derive(Clone, Default)]
-struct Vault(Arc<Mutex<Option<SecretString>>>);
+struct Vault(Arc<Mutex<BTreeMap<TenantId, SecretString>>>);
 
 impl Secrets for Vault {
-    async fn secret(&self, _: &TenantId) -> Result<Option<SecretString>, Fault> {
-        Ok(self.0.lock().unwrap().clone())
+    async fn secret(&self, tenant: &TenantId) -> Result<Option<SecretString>, Fault> {
+        Ok(self.0.lock().unwrap().get(tenant).cloned())
     }
     async fn secret_afresh(&self, tenant: &TenantId) -> Result<Option<SecretString>, Fault> {
         self.secret(tenant).await
     }
-    async fn put_secret(&self, _: &TenantId, secret: &SecretString) -> Result<(), Fault> {
-        *self.0.lock().unwrap() = Some(secret.clone());
+    async fn put_secret(&self, tenant: &TenantId, secret: &SecretString) -> Result<(), Fault> {
+        self.0.lock().unwrap().insert(tenant.clone(), secret.clone());
         Ok(())
     }
-    async fn delete_secret(&self, _: &TenantId) -> Result<(), Fault> {
-        *self.0.lock().unwrap() = None;
+    async fn delete_secret(&self, tenant: &TenantId) -> Result<(), Fault> {
+        self.0.lock().unwrap().remove(tenant);
         Ok(())
     }
     async fn move_secret(&self, _: &TenantId, _: Place) -> Result<Moved, Fault> {
@@ -307,6 +371,34 @@ struct Nowhere;
 
 impl Queue for Nowhere {
     async fn send(&self, _: QueueName, _: Vec<Message>) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// Nobody is mailed from a page.
+struct Post;
+
+impl Mailer for Post {
+    async fn send(&self, _: &Letter) -> Result<String, Fault> {
+        panic!("a page sends a mail")
+    }
+}
+
+/// Counts the requests to the tables.
+#[derive(Debug, Clone, Default)]
+struct Requests(Arc<AtomicUsize>);
+
+impl Intercept for Requests {
+    fn name(&self) -> &'static str {
+        "requests"
+    }
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 }

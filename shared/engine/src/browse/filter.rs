@@ -162,5 +162,17 @@ pub(crate) fn searched(text: Option<&str>) -> Result<Option<String>, Refused> {
 
 /// A text in letters of one case, letter by letter: what stands around a letter does not matter.
 pub(crate) fn folded(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    // Whole parts of plans go through here.
+    let mut folded = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_ascii() {
+            folded.push(letter.to_ascii_lowercase());
+        } else {
+            folded.extend(letter.to_lowercase());
+        }
+    }
+    folded
 }

@@ -17,9 +17,15 @@ const AWAY: SignedDuration = SignedDuration::from_mins(15);
 /// What is answered instead of carrying a request out.
 pub(super) enum Instead {
     /// Why not.
-    Refused(Failure),
+    Refused(Box<Failure>),
     /// The run, which was carried out before.
     Stored(Box<Run>),
+}
+
+impl From<Failure> for Instead {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(Box::new(failure))
+    }
 }
 
 impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C> {
@@ -29,11 +35,11 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let Some(name) = &request.name else { return Ok(None) };
         let item = self.store.get(&[keys::run(&request.tenant, name)]).await?.pop().flatten();
         let Some(run) = item.map(|item| read::<Run>("a run", item)).transpose()? else {
-            return Ok(unfit(name, self.clock.now()).map(Instead::Refused));
+            return Ok(unfit(name, self.clock.now()).map(Instead::from));
         };
         if origin(&run) != request.action || (request.action == Action::Undo && run.undoes != request.run) {
             let message = format!("as: run {name} is there already, and was asked for something else");
-            return Ok(Some(Instead::Refused(Failure::invalid(message))));
+            return Ok(Some(Instead::from(Failure::invalid(message))));
         }
         let goes_on =
             run.state == RunState::Continuing && run.action == request.action && sync.run.as_ref() == Some(name);

@@ -5,8 +5,33 @@ use axum::http::StatusCode;
 use crate::{browser::Browser, world::World};
 
 /// Every page behind the sign-in, and every form.
-const PAGES: [&str; 1] = ["/exemptions"];
-const FORMS: [&str; 2] = ["/exemptions/add", "/exemptions/remove"];
+const PAGES: &[&str] = &[
+    "/exemptions",
+    "/settings",
+    "/people",
+    "/runs",
+    "/runs/01JD0000000000000000000000",
+    "/runs/01JD0000000000000000000000/changes/0123456789abcdef",
+    "/reports",
+    "/reports/2026-11-21",
+    "/reports/2026-11-21/mail",
+];
+const FORMS: &[&str] = &[
+    "/exemptions/add",
+    "/exemptions/remove",
+    "/settings",
+    "/settings/secret",
+    "/settings/test",
+    "/people/convert",
+    "/people/exempt",
+    "/people/unexempt",
+    "/people/digests",
+    "/runs/search",
+    "/runs/01JD0000000000000000000000/review",
+    "/runs/01JD0000000000000000000000/apply",
+    "/runs/01JD0000000000000000000000/release",
+    "/runs/01JD0000000000000000000000/undo",
+];
 
 /// Contoso's administrator, signed in.
 pub(crate) async fn administrator(world: &World) -> Browser {

@@ -1,0 +1,117 @@
+//! How a tenant's connection and credential do, and when it synchronises, in words.
+
+use directory::{
+    Code, CredentialKind, Failure,
+    facts::{CredentialState, ExpiryDay},
+};
+use engine::glance::Glance;
+use jiff::Timestamp;
+use mail::words;
+
+use crate::moment::Moment;
+
+/// What both the overview and the settings say of it.
+#[derive(Debug)]
+pub(crate) struct Health {
+    /// The last manual check succeeded with the present credential (rule 1.6).
+    pub(crate) green: bool,
+    /// When a check last succeeded.
+    pub(crate) verified: Option<Moment>,
+    /// Why the last one did not.
+    pub(crate) error: Option<Failure>,
+    /// When a run last succeeded.
+    pub(crate) last: Option<Moment>,
+    pub(crate) next: Next,
+    /// A run that is under way.
+    pub(crate) running: Option<Running>,
+    pub(crate) credential: Credential,
+}
+
+/// When the next run is due.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Never,
+    Now,
+    At(Moment),
+}
+
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) run: String,
+    pub(crate) since: Moment,
+}
+
+/// The credential without itself (rule 7.1).
+#[derive(Debug)]
+pub(crate) struct Credential {
+    /// As Microsoft's portal calls it.
+    pub(crate) kind: &'static str,
+    pub(crate) state: &'static str,
+    /// The colour of its mark, which says nothing that the state does not.
+    pub(crate) mood: &'static str,
+    /// The last day, how far it is, and from where that is known (rule 6.5).
+    pub(crate) expiry: Option<String>,
+    /// How the saved secret begins.
+    pub(crate) hint: Option<String>,
+    /// What to do about it.
+    pub(crate) mend: Option<&'static str>,
+    /// The field in which that is done.
+    pub(crate) field: &'static str,
+}
+
+impl Health {
+    pub(crate) fn of(glance: &Glance, now: Timestamp) -> Self {
+        let Glance { tenant, sync, under_way, .. } = glance;
+        let moment = |at: Timestamp| Moment::new(at, &tenant.settings.report.time_zone);
+        let due = sync.due_at.and_then(|due| Timestamp::from_second(due).ok());
+        Self {
+            green: tenant.status.green,
+            verified: tenant.status.verified_at.map(moment),
+            error: tenant.status.error.clone().map(for_people),
+            last: sync.last_success.map(moment),
+            next: match due {
+                None => Next::Never,
+                Some(due) if due <= now => Next::Now,
+                Some(due) => Next::At(moment(due)),
+            },
+            running: under_way.as_ref().map(|run| Running { run: run.run.to_string(), since: moment(run.started_at) }),
+            credential: Credential::of(glance),
+        }
+    }
+}
+
+impl Credential {
+    pub(crate) fn of(Glance { tenant, credential, expiry, hint, .. }: &Glance) -> Self {
+        let kind = tenant.settings.credential.kind;
+        let (state, mood, mend) = match credential {
+            CredentialState::Configure => ("Not configured", "held", Some("Configure")),
+            CredentialState::Working => ("Working", "good", None),
+            CredentialState::Expiring => ("Expiring", "held", Some("Renew")),
+            CredentialState::Expired => ("Expired", "bad", Some("Fix")),
+            CredentialState::Refused => ("Refused by Microsoft", "bad", Some("Fix")),
+        };
+        Self {
+            kind: words::credential_in_full(kind),
+            state,
+            mood,
+            expiry: expiry.map(|ExpiryDay { on, days_left, source }| {
+                format!("{}, {} ({})", words::day(on), words::in_days(days_left), words::source(source))
+            }),
+            hint: hint.clone(),
+            mend,
+            field: if kind == CredentialKind::Federated { "directory_id" } else { "ad_key" },
+        }
+    }
+}
+
+/// What operators are told by the names of actions and settings is done with forms here.
+pub(crate) fn for_people(failure: Failure) -> Failure {
+    let help = failure.help.replace(" with put_secret", " here");
+    let missing = failure.message.split_once(" is not configured: ").map(|(_, missing)| missing);
+    let Some(missing) = missing.filter(|_| failure.code == Code::InvalidInput) else {
+        return Failure { help, ..failure };
+    };
+    let message = format!("The connection is not complete: {missing}.");
+    let help = "Fill in the connection and save the secret. The connection is then checked by itself.".to_owned();
+    Failure { message, help, ..failure }
+}

@@ -1,0 +1,226 @@
+//! The daily reports, as they are mailed to the technical contact (rule 6.1).
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    },
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use directory::{Failure, TimeZone};
+use engine::{
+    ports::Fault,
+    report::{self, MailedDay},
+};
+use jiff::{Timestamp, ToSpan as _, civil::Date};
+use platform::Function;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    Console,
+    arrival::Arrival,
+    form::Fields,
+    manage::Manager,
+    page,
+    plain::minute,
+    runs::standing::Standing,
+    session::Person,
+    shell::{Place, Shell},
+};
+
+/// So many days are listed.
+const DAYS: usize = 30;
+/// So long runs are kept, of which a report is made.
+const KEPT_DAYS: i64 = 90;
+/// Of a mail nothing runs, nothing is sent, and nothing is loaded.
+const MAIL_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox",
+);
+
+/// The pages of reports.
+pub(crate) fn routes() -> Router<Arc<Console>> {
+    Router::new()
+        .route("/reports", get(list))
+        .route("/reports/{date}", get(show))
+        .route("/reports/{date}/mail", get(mail))
+}
+
+/// A day that has a report.
+struct Day {
+    date: Date,
+    /// It is not over yet.
+    today: bool,
+    mailed: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "reports.html")]
+struct Reports<'a> {
+    shell: Shell<'a>,
+    days: Vec<Day>,
+    hour: i8,
+    zone: String,
+    contact: Option<String>,
+    never: bool,
+}
+
+/// A mail, as `report` shows it.
+#[derive(Deserialize)]
+struct Mail {
+    to: Option<String>,
+    subject: String,
+    text: String,
+    html: String,
+    /// The warning that goes out beside it.
+    warning: Option<Box<Mail>>,
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Report<'a> {
+    shell: Shell<'a>,
+    date: Date,
+    mail: Mail,
+    /// When it was sent; nothing where it was not.
+    sent: Option<String>,
+}
+
+/// `GET /reports`
+async fn list(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    query: Fields,
+) -> Response {
+    let shell = Shell::new(&arrival, &person, Place::Reports, &query);
+    page::answer(&arrival, listed(&console, &arrival, shell).await)
+}
+
+async fn listed(console: &Console, arrival: &Arrival, shell: Shell<'_>) -> Result<Response, Fault> {
+    let tenant = &shell.person.tenant;
+    let standing = Standing::of(console, tenant).await?;
+    let Some(meta) = &standing.meta else { return Ok(nothing(arrival, shell)) };
+    let settings = &meta.settings;
+    let (today, first) = reach(console, &settings.report.time_zone, meta.created_at);
+    let dates: Vec<Date> = (0..DAYS)
+        .filter_map(|ago| today.checked_sub(i64::try_from(ago).ok()?.days()).ok())
+        .filter(|day| *day >= first)
+        .collect();
+    let mailed = report::mailed(&console.store, tenant, DAYS, (console.clock)()).await?;
+    let day = |date| Day { date, today: date == today, mailed: sent(&mailed, date) };
+    let page = Reports {
+        days: dates.into_iter().map(day).collect(),
+        hour: settings.report.hour.0,
+        zone: settings.report.time_zone.name().to_owned(),
+        contact: settings.tech_contact.as_ref().map(ToString::to_string),
+        never: settings.sync_frequency.0 == 0,
+        shell,
+    };
+    Ok(page::render(arrival, StatusCode::OK, &page))
+}
+
+/// `GET /reports/{date}`
+async fn show(
+    State(console): State<Arc<Console>>,
+    Path(date): Path<String>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    query: Fields,
+) -> Response {
+    let shell = Shell::new(&arrival, &person, Place::Reports, &query);
+    page::answer(&arrival, shown(&console, &arrival, shell, &date).await)
+}
+
+async fn shown(console: &Console, arrival: &Arrival, shell: Shell<'_>, date: &str) -> Result<Response, Fault> {
+    let Some(date) = day(console, shell.person, date).await? else { return Ok(nothing(arrival, shell)) };
+    let most = usize::try_from(KEPT_DAYS).unwrap_or(DAYS);
+    let mailed = report::mailed(&console.store, &shell.person.tenant, most, (console.clock)()).await?;
+    match ask(console, shell.person, date).await? {
+        Ok(mail) => {
+            let page = Report { shell, date, mail, sent: sent(&mailed, date) };
+            Ok(page::render(arrival, StatusCode::OK, &page))
+        }
+        Err(failure) => Ok(page::refused(arrival, shell, failure)),
+    }
+}
+
+/// `GET /reports/{date}/mail`: the HTML part by itself; `warning` for the mail that goes out beside it.
+async fn mail(
+    State(console): State<Arc<Console>>,
+    Path(date): Path<String>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    query: Fields,
+) -> Response {
+    let shell = Shell::new(&arrival, &person, Place::Reports, &query);
+    page::answer(&arrival, alone(&console, &arrival, shell, &date, query.has("warning")).await)
+}
+
+async fn alone(
+    console: &Console,
+    arrival: &Arrival,
+    shell: Shell<'_>,
+    date: &str,
+    warning: bool,
+) -> Result<Response, Fault> {
+    let Some(date) = day(console, shell.person, date).await? else { return Ok(nothing(arrival, shell)) };
+    let mail = match ask(console, shell.person, date).await? {
+        Ok(mail) => {
+            if warning {
+                mail.warning.map(|warning| *warning)
+            } else {
+                Some(mail)
+            }
+        }
+        Err(failure) => return Ok(page::refused(arrival, shell, failure)),
+    };
+    let Some(mail) = mail else { return Ok(nothing(arrival, shell)) };
+    let headers =
+        [(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")), (CONTENT_SECURITY_POLICY, MAIL_POLICY)];
+    Ok((headers, mail.html).into_response())
+}
+
+/// The report of a day, which is made and not sent.
+async fn ask(console: &Console, person: &Person, date: Date) -> Result<Result<Mail, Box<Failure>>, Fault> {
+    let event = json!({"date": date.to_string(), "preview": true});
+    match console.ask(Function::Report, person, event).await? {
+        Ok(answer) => serde_json::from_value(answer)
+            .map(Ok)
+            .map_err(|err| Fault::permanent("a report cannot be read").because(err)),
+        Err(failure) => Ok(Err(failure)),
+    }
+}
+
+/// A day on which the tenant was here, written as we write it.
+async fn day(console: &Console, person: &Person, date: &str) -> Result<Option<Date>, Fault> {
+    let Some(date) = date.parse().ok().filter(|parsed: &Date| parsed.to_string() == date) else { return Ok(None) };
+    let Some(meta) = Standing::of(console, &person.tenant).await?.meta else { return Ok(None) };
+    let (today, first) = reach(console, &meta.settings.report.time_zone, meta.created_at);
+    Ok((first..=today).contains(&date).then_some(date))
+}
+
+/// Today, and the first day of which a report can be made: the tenant's own first, while the runs of that day are kept.
+fn reach(console: &Console, zone: &TimeZone, made: Timestamp) -> (Date, Date) {
+    let day = |at: Timestamp| at.to_zoned(zone.zone()).date();
+    let today = day((console.clock)());
+    (today, day(made).max(today.saturating_sub(KEPT_DAYS.days())))
+}
+
+/// When the report of a day was mailed, in words; nothing where it was not.
+fn sent(mailed: &[MailedDay], date: Date) -> Option<String> {
+    let found = mailed.iter().find(|mailed| mailed.date == date)?;
+    Some(found.sent_at.map_or_else(|| "It is not known whether it arrived".to_owned(), minute))
+}
+
+fn nothing(arrival: &Arrival, shell: Shell<'_>) -> Response {
+    let mut failure = Failure::not_found("There is no report of that day.");
+    failure.help = "Choose a day from the list of reports.".to_owned();
+    page::refused(arrival, shell, Box::new(failure))
+}

@@ -1,0 +1,94 @@
+//! One change in full, where a line of a list has no room for it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+};
+use directory::Failure;
+use engine::{operator::Refused, ports::Fault};
+
+use super::{
+    listing::{self, ROWS},
+    names::{self, Mark},
+    row::{self, PAGE, Told},
+    show,
+    standing::Standing,
+    view::View,
+};
+use crate::{
+    Console,
+    arrival::Arrival,
+    form::Fields,
+    manage::Manager,
+    page,
+    shell::{Place, Shell},
+};
+
+/// So many pages of the list are looked through for it.
+const PAGES: usize = 4;
+
+#[derive(Template)]
+#[template(path = "run_change.html")]
+struct One<'a> {
+    shell: Shell<'a>,
+    back: String,
+    told: Told,
+    became: Option<Mark>,
+    error: Option<String>,
+    object_id: String,
+}
+
+/// `GET /runs/{run}/changes/{change}`: the query is that of the page that lists it.
+pub(super) async fn show(
+    State(console): State<Arc<Console>>,
+    Path((id, change)): Path<(String, String)>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    query: Fields,
+) -> Response {
+    let shell = Shell::new(&arrival, &person, Place::Runs, &query);
+    page::answer(&arrival, shown(&console, &arrival, shell, &id, &change, View::of(&query)).await)
+}
+
+async fn shown(
+    console: &Console,
+    arrival: &Arrival,
+    shell: Shell<'_>,
+    id: &str,
+    change: &str,
+    mut view: View,
+) -> Result<Response, Fault> {
+    let tenant = &shell.person.tenant;
+    let Some(run) = show::find(console, shell.person, id).await? else {
+        let standing = Standing::of(console, tenant).await?;
+        return Ok(show::missing(arrival, shell, &standing, id));
+    };
+    let back = format!("{}/runs/{}{}", shell.base, run.run, view.query());
+    for _ in 0..PAGES {
+        let page = match listing::rows(console, tenant, &run, &view, ROWS).await {
+            Ok(page) => page,
+            Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
+            Err(Refused::Fault(fault)) => return Err(fault),
+        };
+        if let Some(found) = page.rows.into_iter().map(|row| row.change).find(|found| found.id == change) {
+            let one = One {
+                shell,
+                back,
+                told: Told::of(&found, PAGE),
+                became: found.outcome.map(names::outcome),
+                error: found.error.as_deref().map(row::sentence),
+                object_id: found.object_id.to_string(),
+            };
+            return Ok(page::render(arrival, StatusCode::OK, &one));
+        }
+        let Some(next) = page.next else { break };
+        view = view.next(next);
+    }
+    let mut failure = Failure::not_found("The change is not on this page of the run.");
+    failure.help = "Find it in the run by its address, and open it from there.".to_owned();
+    Ok(page::refused(arrival, shell, Box::new(failure)))
+}

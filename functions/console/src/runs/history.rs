@@ -1,0 +1,152 @@
+//! The runs of a tenant, and the button that starts one.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{extract::State, http::StatusCode, response::Response};
+use engine::{browse, operator::Refused, ports::Fault, records::Run};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{
+    names::{self, CATEGORIES, Mark, SWITCHES, WHAT},
+    standing::Standing,
+};
+use crate::{
+    Console,
+    arrival::Arrival,
+    form::Fields,
+    manage::Manager,
+    page,
+    plain::{cut, minute, number},
+    shell::{Place, Shell},
+};
+
+/// So many runs make a page.
+const RUNS: usize = 25;
+
+/// A run, in one line.
+struct Line {
+    id: String,
+    at: String,
+    by: String,
+    action: &'static str,
+    mark: Mark,
+    /// By category: users and groups.
+    numbers: Vec<String>,
+    failed: String,
+    /// What it holds, or why it failed.
+    remark: Option<String>,
+}
+
+/// A setting of What or How.
+pub(super) struct Switch {
+    name: &'static str,
+    words: &'static str,
+    /// What is saved.
+    was: bool,
+    on: bool,
+}
+
+#[derive(Template)]
+#[template(path = "runs.html")]
+struct History<'a> {
+    shell: Shell<'a>,
+    what: Vec<Switch>,
+    how: Vec<Switch>,
+    /// What was asked for, where it was refused.
+    full: bool,
+    opened: bool,
+    runs: Vec<Line>,
+    next: Option<String>,
+    first: bool,
+}
+
+impl History<'_> {
+    /// The run that stood in the way.
+    fn in_the_way(&self) -> Option<(&str, String)> {
+        let refused = self.shell.refused.as_ref()?;
+        let since = refused.since.map_or_else(String::new, |since| format!(", since {}", minute(since)));
+        Some((refused.run.as_deref()?, since))
+    }
+}
+
+/// `GET /runs[?from=…]`
+pub(super) async fn show(
+    State(console): State<Arc<Console>>,
+    arrival: Arrival,
+    Manager(person): Manager,
+    query: Fields,
+) -> Response {
+    let shell = Shell::new(&arrival, &person, Place::Runs, &query);
+    page::answer(&arrival, shown(&console, &arrival, StatusCode::OK, shell, query.text("from"), None).await)
+}
+
+/// The page; `asked` is a form that was refused.
+pub(super) async fn shown(
+    console: &Console,
+    arrival: &Arrival,
+    status: StatusCode,
+    shell: Shell<'_>,
+    from: Option<&str>,
+    asked: Option<&Fields>,
+) -> Result<Response, Fault> {
+    let tenant = &shell.person.tenant;
+    let standing = Standing::of(console, tenant).await?;
+    let page = match browse::runs(&console.store, tenant, from, RUNS).await {
+        Ok(page) => page,
+        Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
+        Err(Refused::Fault(fault)) => return Err(fault),
+    };
+    let mut what = switches(&standing, asked);
+    let how = what.split_off(WHAT);
+    let history = History {
+        what,
+        how,
+        full: asked.is_some_and(|form| form.has("full")),
+        opened: asked.is_some_and(|form| !super::search::own(form).is_empty()),
+        runs: page.rows.iter().map(|run| line(run, &standing)).collect(),
+        next: page.next,
+        first: from.is_some(),
+        shell,
+    };
+    Ok(page::render(arrival, status, &history))
+}
+
+/// What is saved; or what was asked for, where that was refused.
+fn switches(standing: &Standing, asked: Option<&Fields>) -> Vec<Switch> {
+    let saved = standing.meta.as_ref().and_then(|meta| serde_json::to_value(&meta.settings).ok()).unwrap_or_default();
+    let switch = |(name, words): (&'static str, &'static str)| {
+        let was = saved.get(name).and_then(Value::as_bool).unwrap_or_default();
+        let on = asked.map_or(was, |form| form.all("on").any(|on| on == name));
+        Switch { name, words, was, on }
+    };
+    SWITCHES.into_iter().map(switch).collect()
+}
+
+fn line(run: &Run, standing: &Standing) -> Line {
+    let counts = &run.counts;
+    let numbers = CATEGORIES.map(|category| {
+        let count = super::summary::of(counts, category);
+        number(count.users + count.groups)
+    });
+    let held = run.held.as_ref().map(|held| super::summary::held(held).join(" "));
+    let error = run.error.as_ref().map(|failure| cut(&failure.message, 160));
+    Line {
+        id: run.run.to_string(),
+        at: minute(run.started_at),
+        by: if run.trigger == "schedule" { "the schedule".to_owned() } else { cut(&run.by, 80) },
+        action: names::action(run.action, run.undoes.is_some()),
+        mark: names::state(run.state, standing.has_left(run)),
+        numbers: numbers.into(),
+        failed: number(counts.failed.users + counts.failed.groups),
+        remark: error.or(held.filter(|_| run.state == engine::records::RunState::Held)),
+    }
+}
+
+/// Whether a run's name is so new that the run may be about to start.
+pub(super) fn is_about_to_start(id: &str, now: Timestamp) -> bool {
+    let Ok(name) = ulid::Ulid::from_string(id) else { return false };
+    let made = i64::try_from(name.timestamp_ms()).unwrap_or(i64::MAX);
+    (-5_000..=60_000).contains(&now.as_millisecond().saturating_sub(made))
+}

@@ -1,0 +1,171 @@
+//! What a run's states, categories, fields and reasons are called on a page.
+
+use directory::{Category, Kind, Outcome, SkipReason};
+use engine::records::{Action, RunState};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// A word with a colour: the word alone says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The class of the style sheet.
+    pub(crate) class: &'static str,
+    /// The word.
+    pub(crate) words: &'static str,
+}
+
+/// The categories that a run carries out, in the order of a plan.
+pub(crate) const CATEGORIES: [Category; 4] =
+    [Category::Adding, Category::Updating, Category::Disabling, Category::Deleting];
+
+/// A category as people know it.
+pub(crate) fn category(category: Category) -> &'static str {
+    match category {
+        Category::Adding => "Adding",
+        Category::Updating => "Updating",
+        Category::Disabling => "Disabling",
+        Category::Deleting => "Deleting",
+        Category::NotEnabled => "Not enabled",
+    }
+}
+
+/// Several of a kind.
+pub(crate) fn kinds(kind: Kind) -> &'static str {
+    match kind {
+        Kind::User => "users",
+        Kind::Group => "groups",
+    }
+}
+
+/// What became of a change.
+pub(crate) fn outcome(outcome: Outcome) -> Mark {
+    match outcome {
+        Outcome::Applied => Mark { class: "good", words: "Applied" },
+        Outcome::Failed => Mark { class: "bad", words: "Failed" },
+        Outcome::Stale => Mark { class: "held", words: "Stale" },
+        Outcome::Held => Mark { class: "held", words: "Held" },
+        Outcome::Unchecked => Mark { class: "quiet", words: "Unchecked" },
+    }
+}
+
+/// Where a run stands; one that nobody goes on with says so.
+pub(crate) fn state(state: RunState, interrupted: bool) -> Mark {
+    match state {
+        RunState::Continuing if interrupted => Mark { class: "bad", words: "Interrupted" },
+        RunState::Continuing => Mark { class: "quiet", words: "Under way" },
+        RunState::Planned => Mark { class: "quiet", words: "Planned" },
+        RunState::Applied => Mark { class: "good", words: "Applied" },
+        RunState::Held => Mark { class: "held", words: "Held" },
+        RunState::Failed => Mark { class: "bad", words: "Failed" },
+    }
+}
+
+/// What a run was asked to do.
+pub(crate) fn action(action: Action, undoes: bool) -> &'static str {
+    match action {
+        _ if undoes => "Undo",
+        Action::Sync => "Synchronisation",
+        Action::Preview => "Search",
+        Action::Apply => "Search, applied",
+        Action::Release => "Held changes, released",
+        Action::Undo => "Undo",
+    }
+}
+
+/// Why somebody is skipped, in a few words.
+pub(crate) fn reason(reason: SkipReason) -> &'static str {
+    match reason {
+        SkipReason::NoSmtpAddress => "No e-mail address",
+        SkipReason::DomainNotRegistered => "Domain not registered",
+        SkipReason::SignInBlocked => "Sign-in blocked",
+        SkipReason::Guest => "Guest",
+        SkipReason::Exempt => "Exempt",
+        SkipReason::KindNotSelected => "Kind not selected",
+        SkipReason::InvalidAddress => "Address not valid",
+        SkipReason::WaitingForRetry => "Failed, tried again later",
+    }
+}
+
+/// Every reason, in the order of the rules.
+pub(crate) const REASONS: [SkipReason; 8] = [
+    SkipReason::NoSmtpAddress,
+    SkipReason::DomainNotRegistered,
+    SkipReason::SignInBlocked,
+    SkipReason::Guest,
+    SkipReason::Exempt,
+    SkipReason::KindNotSelected,
+    SkipReason::InvalidAddress,
+    SkipReason::WaitingForRetry,
+];
+
+/// The fields of a change in the order in which people look for them, and what they are called.
+pub(crate) const FIELDS: [(&str, &str); 20] = [
+    ("primary_email", "Primary address"),
+    ("alias_emails", "Aliases"),
+    ("display_name", "Display name"),
+    ("name", "Name"),
+    ("members", "Members"),
+    ("firstname", "Given name"),
+    ("surname", "Surname"),
+    ("is_active", "Active"),
+    ("deleted_at", "Deleted"),
+    ("type", "Type"),
+    ("kind", "Kind"),
+    ("job_title", "Job title"),
+    ("department", "Department"),
+    ("mobile", "Mobile"),
+    ("phone", "Phone"),
+    ("language", "Language"),
+    ("upn", "Sign-in name (UPN)"),
+    ("digests", "Digests"),
+    ("managed_by", "Managed by"),
+    ("entra_id", "Entra object id"),
+];
+
+/// The words of settings and of values that are one of a few.
+const VALUES: [(&str, &str); 9] = [
+    ("end_user", "end user"),
+    ("silent_user", "silent user"),
+    ("functional_account", "functional account"),
+    ("organization_admin", "administrator"),
+    ("distribution", "distribution group"),
+    ("security", "security group"),
+    ("microsoft365", "Microsoft 365 group"),
+    ("sync", "synchronisation"),
+    ("hand", "hand"),
+];
+
+/// A value of a field that holds one of a few.
+pub(crate) fn value<'a>(field: &str, value: &'a str) -> &'a str {
+    let known = ["type", "kind", "managed_by"].contains(&field);
+    VALUES.iter().find(|(name, _)| known && *name == value).map_or(value, |(_, words)| words)
+}
+
+/// What a setting of What or How is called (rules 2.1 and 3.1).
+pub(crate) const SWITCHES: [(&str, &str); 10] = [
+    ("sync_active_users", "Users"),
+    ("sync_distribution_groups", "Distribution and Microsoft 365 groups"),
+    ("sync_security_groups", "Security groups"),
+    ("sync_guests", "Guests"),
+    ("add_users", "Add users"),
+    ("update_users", "Update, disable and re-enable users"),
+    ("remove_deleted_users", "Remove deleted users"),
+    ("add_groups", "Add groups"),
+    ("update_groups", "Update groups"),
+    ("remove_deleted_groups", "Remove deleted groups"),
+];
+/// So many of them say what is synchronised; the others how.
+pub(crate) const WHAT: usize = 4;
+
+/// The name of one of a few, as addresses of pages and forms carry it.
+pub(crate) fn named(one: impl Serialize) -> String {
+    match serde_json::to_value(one) {
+        Ok(Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+/// One of a few by its name.
+pub(crate) fn by_name<T: DeserializeOwned>(name: &str) -> Option<T> {
+    serde_json::from_value(Value::String(name.to_owned())).ok()
+}

@@ -1,0 +1,63 @@
+//! How a run stands among the others: which is at work, which plan may still be applied, which run holds changes.
+
+use directory::{RunId, TenantId};
+use engine::{
+    keys,
+    ports::{Fault, Store as _},
+    records::{Run, RunState, Schedule, Tenant, read},
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Console;
+
+/// How long a plan can be applied (rule 4.6).
+const PLAN_HOURS: i64 = 24;
+
+/// The schedule of a tenant, and its settings.
+pub(crate) struct Standing {
+    pub(crate) sync: Schedule,
+    pub(crate) meta: Option<Tenant>,
+}
+
+/// What may become of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// It can be applied.
+    Open,
+    /// It is too old.
+    Expired,
+    /// This run came after it.
+    Superseded(Option<RunId>),
+}
+
+impl Standing {
+    /// As it is now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn of(console: &Console, tenant: &TenantId) -> Result<Self, Fault> {
+        let items = console.store.get(&[keys::sync(tenant), keys::meta(tenant)]).await?;
+        let [sync, meta] = <[_; 2]>::try_from(items).unwrap_or_default();
+        Ok(Self {
+            sync: read("the schedule", sync.unwrap_or_default())?,
+            meta: meta.map(|item| read("the tenant", item)).transpose()?,
+        })
+    }
+
+    /// Whether a run should go on and nobody goes on with it.
+    pub(super) fn has_left(&self, run: &Run) -> bool {
+        run.state == RunState::Continuing && self.sync.run.as_ref() != Some(&run.run)
+    }
+
+    /// Whether a plan may still be applied.
+    pub(super) fn plan(&self, run: &Run, now: Timestamp) -> Plan {
+        let age = now.duration_since(run.finished_at.unwrap_or(run.started_at));
+        if self.sync.newest.as_ref() != Some(&run.run) {
+            Plan::Superseded(self.sync.newest.clone())
+        } else if age > SignedDuration::from_hours(PLAN_HOURS) {
+            Plan::Expired
+        } else {
+            Plan::Open
+        }
+    }
+}
