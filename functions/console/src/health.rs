@@ -106,7 +106,7 @@ impl Credential {
 
 /// What operators are told by the names of actions and settings is done with forms here.
 pub(crate) fn for_people(failure: Failure) -> Failure {
-    let help = failure.help.replace(" with put_secret", " here");
+    let help = words::sentence(&failure.help.replace(" with put_secret", " here"));
     let missing = failure.message.split_once(" is not configured: ").map(|(_, missing)| missing);
     let Some(missing) = missing.filter(|_| failure.code == Code::InvalidInput) else {
         return Failure { help, ..failure };

@@ -96,7 +96,7 @@ fn figures(Glance { tenant, counts, .. }: &Glance) -> Vec<Figure> {
         None => format!("{} (no limit is set)", figure(counts.billable)),
     };
     let rows = [
-        ("Users", people(counts.users - counts.functional - counts.deleted_users, "/people?type=end_user")),
+        ("Users", people(counts.users - counts.functional - counts.deleted_users, "/people?type=user")),
         ("Groups", (figure(counts.groups - counts.deleted_groups), None)),
         (
             "Functional accounts",

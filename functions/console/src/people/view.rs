@@ -32,7 +32,8 @@ pub(crate) struct Tab {
     current: bool,
 }
 
-const TABS: [(Lists, &str, &str); 5] = [
+const TABS: [(Lists, &str, &str); 6] = [
+    (Lists::Users(None), "user", "All users"),
     (Lists::Users(Some(UserType::FunctionalAccount)), "functional_account", "Functional accounts"),
     (Lists::Users(Some(UserType::OrganizationAdmin)), "organization_admin", "Administrators"),
     (Lists::Users(Some(UserType::EndUser)), "end_user", "End users"),
@@ -214,7 +215,7 @@ struct Row {
 
 impl Listed {
     pub(crate) fn new(lists: Lists, text: Option<&str>, page: Page<Found>) -> Self {
-        let label = TABS.iter().find(|(known, ..)| *known == lists).map_or("Users", |(_, _, label)| label);
+        let label = TABS.iter().find(|(known, ..)| *known == lists).map_or("All users", |(_, _, label)| label);
         let name = TABS.iter().find(|(known, ..)| *known == lists).map_or("user", |(_, name, _)| name);
         let more = |from: &String| {
             let mut query = Serializer::new(String::new());

@@ -47,7 +47,7 @@ pub(crate) struct Set {
 
 /// The connection, which is checked when it is saved (rule 1.5).
 pub(crate) const CONNECTION: &[Set] = &[Set {
-    legend: "Connection",
+    legend: "Directory and application",
     columns: None,
     fields: &[
         field(

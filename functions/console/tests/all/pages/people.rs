@@ -36,7 +36,7 @@ async fn r4_13_one_search_box_tells_why_somebody_is_here_or_not() {
     assert!(text.contains("No user or group here has this address or ID."), "{text}");
     let page = browser.get("/people?q=wilber").await;
     assert!(
-        page.text().contains("Users with “wilber”") && page.body.contains("/people?q=alexw%40contoso.com"),
+        page.text().contains("All users with “wilber”") && page.body.contains("/people?q=alexw%40contoso.com"),
         "{page:?}"
     );
     let groups = browser.get("/people?type=group").await;

@@ -193,7 +193,7 @@ async fn r7_2_a_wrong_secret_changes_nothing_and_a_right_one_turns_the_light_gre
     let location = saved.location();
     let done = browser.get(&location).await;
     assert!(done.text().contains("SUCCESS: the secret works, and is saved."), "{}", done.text());
-    assert!(text.contains("save the secret's Value (not its Secret ID) here"), "{text}");
+    assert!(text.contains("Save the secret's Value (not its Secret ID) here"), "{text}");
     let log = world.log();
     for secret in [wrong, guid, CONTOSO.client_secret] {
         let places = [&page.body, &refused.body, &done.body, &log, &location];
