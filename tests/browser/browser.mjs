@@ -88,6 +88,7 @@ export async function look(page, name, { status = 200 } = {}) {
       await page.screenshot({ path: join(SHOTS, `${name}-${device}-${colorScheme}.png`), fullPage: true });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= viewport.width, `${shown} scrolls sideways: ${wide} pixels`);
+      assert.deepEqual(await page.evaluate(brokenWords), [], `${shown} breaks short words`);
       // Axe is a script itself; the page is the same without.
       if (!scripts) continue;
       const { violations } = await new AxeBuilder({ page }).withTags(RULES).setLegacyMode().analyze();
@@ -96,6 +97,24 @@ export async function look(page, name, { status = 200 } = {}) {
   }
   await page.setViewportSize(SIZES.desktop);
   assert.deepEqual(problems, [], name);
+}
+
+/** Short words that are on two lines, as in a column that is too narrow to be read. Runs in the page. */
+function brokenWords() {
+  const broken = new Set();
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const { data } = texts.currentNode;
+    for (const { 0: word, index } of data.matchAll(/[\p{L}\p{N}]{2,12}(?![\p{L}\p{N}@._-])/gu)) {
+      if (/[\p{L}\p{N}@._-]/u.test(data[index - 1] ?? ' ')) continue;
+      const range = document.createRange();
+      range.setStart(texts.currentNode, index);
+      range.setEnd(texts.currentNode, index + word.length);
+      const lines = new Set([...range.getClientRects()].map((part) => Math.round(part.top)));
+      if (lines.size > 1) broken.add(word);
+    }
+  }
+  return [...broken];
 }
 
 /** A violation in a few words. */
@@ -108,6 +127,22 @@ export async function leadsTo(page, url, act) {
   await Promise.all([asked, act().catch(() => {})]);
 }
 
+/** Press Tab until something has the focus, and see that it shows. */
+export async function tabTo(page, locator) {
+  const wanted = await locator.elementHandle();
+  for (let presses = 0; presses < 60; presses += 1) {
+    await page.keyboard.press('Tab');
+    if (!(await wanted.evaluate((element) => element === document.activeElement))) continue;
+    const shows = await wanted.evaluate((element) => {
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
+    });
+    assert.ok(shows, `the focus shows on ${locator}`);
+    return;
+  }
+  assert.fail(`the keyboard does not reach ${locator}`);
+}
+
 /** The heading of the page that is shown. */
 export const heading = (page) => page.getByRole('heading', { level: 1 }).innerText();
 
@@ -116,6 +151,12 @@ export async function begin(page, address) {
   await page.goto(`${HOME}/`);
   await page.getByLabel('Your e-mail address').fill(address);
   await page.getByRole('button', { name: 'Continue' }).click();
+}
+
+/** Go to a page by its link in the navigation. */
+export async function open(page, name) {
+  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name }).click();
+  await page.getByRole('link', { name }).and(page.locator('[aria-current=page]')).waitFor();
 }
 
 /** Sign in, to the first page of whoever is signed in. */

@@ -33,6 +33,13 @@ export class Company {
     return company;
   }
 
+  /** The same with `ann` as its administrator. */
+  static async managed(seed, names = [], size = {}) {
+    const company = await Company.withPeople(seed, ['ann', ...names], size);
+    await company.convert('ann', 'organization_admin');
+    return company;
+  }
+
   /** Settings with which everything is synchronised. */
   settings() {
     return {
@@ -58,9 +65,14 @@ export class Company {
     return answer;
   }
 
-  /** The automatic run, by hand. */
+  /** The automatic run, by hand, whatever comes of it. */
+  ran() {
+    return invoke('Sync', { tenant: this.tenant, action: 'sync' });
+  }
+
+  /** The same, which carries out all that it plans. */
   async run() {
-    const run = await invoke('Sync', { tenant: this.tenant, action: 'sync' });
+    const run = await this.ran();
     assert.equal(run.state, 'applied', JSON.stringify(run));
     return run;
   }

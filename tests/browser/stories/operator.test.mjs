@@ -1,0 +1,56 @@
+// All tenants at a glance, for the operator's group alone; and who changed what, for each tenant.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { heading, HOME, look, open, signIn, visit } from '../browser.mjs';
+import { Company } from '../company.mjs';
+import { stack } from '../stack.mjs';
+
+const [group, domain] = stack.OPERATOR_GROUP.split('@');
+const seed = domain.match(/^company-(\d+)\.example$/)?.[1];
+
+test('the operator sees all tenants, and takes them along as CSV', { skip: !seed && 'OPERATOR_GROUP is of no such company' }, async () => {
+  const company = await Company.managed(Number(seed), ['olga']);
+  await company.change([company.list(group, ['olga'])]);
+  await company.run();
+  await visit(async (page) => {
+    await signIn(page, company.address('olga'));
+    await open(page, 'All tenants');
+    const row = page.getByRole('row', { name: company.tenant });
+    await row.waitFor();
+    await look(page, 'operator');
+    const asked = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Download all tenants as CSV' }).click();
+    const file = await asked;
+    assert.match(file.suggestedFilename(), /^tenants-\d{4}-\d\d-\d\d\.csv$/);
+    const lines = (await readFile(await file.path(), 'utf8')).trimEnd().split('\r\n');
+    assert.ok(lines.some((line) => line.startsWith(`"${company.tenant}",`)), lines[0]);
+    await page.goto(`${HOME}/exemptions`);
+    assert.equal(await heading(page), 'This page is for administrators', 'who operates need not manage');
+  });
+  await visit(async (page) => {
+    await signIn(page, company.address('ann'));
+    await page.goto(`${HOME}/operator`);
+    assert.equal(await heading(page), 'This page is for the operator');
+    await look(page, 'not-the-operator', { status: 403 });
+    assert.equal((await page.request.get(`${HOME}/operator.csv`)).status(), 403);
+  });
+});
+
+test('2.12: the audit names who changed what, and no secret', async () => {
+  const company = await Company.managed(4870, ['bob']);
+  await visit(async (page) => {
+    await signIn(page, company.address('ann'));
+    await open(page, 'Import & Sync');
+    await page.getByLabel('Seats').fill('12');
+    await page.getByRole('button', { name: 'Save the settings' }).click();
+    await page.getByRole('status').getByText('The settings are saved.').waitFor();
+    await open(page, 'Audit');
+    const row = page.getByRole('row').filter({ hasText: company.address('ann') }).filter({ hasText: 'Settings changed' });
+    assert.match(await row.first().innerText(), /12/);
+    await page.getByRole('row').filter({ hasText: 'Credential saved' }).waitFor();
+    assert.ok(!(await page.content()).includes('demo-company-value'));
+    await look(page, 'audit');
+  });
+});
