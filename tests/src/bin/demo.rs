@@ -1,4 +1,5 @@
-//! One whole cycle over three demo tenants on the local stack, shown: dispatch, sync, report, changes, sync again.
+//! One whole cycle over three demo tenants on the local stack, shown: dispatch, sync, report, changes, sync again; then the
+//! console has somebody to sign in.
 #![expect(clippy::print_stdout, reason = "a program whose output is its purpose")]
 
 use std::{path::Path, time::Duration};
@@ -6,6 +7,9 @@ use std::{path::Path, time::Duration};
 use graph_standin::{CONTOSO, Demo, FABRIKAM, NORTHWIND};
 use serde_json::{Value, json};
 use tests::stack::{Error, Stack};
+
+/// Manages Contoso, and is in the group that the local stack takes for the operators.
+const ADMINISTRATOR: &str = "pattif@contoso.com";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -71,6 +75,12 @@ async fn main() -> Result<(), Error> {
     let after = stack.graph_requests().await?["counters"].clone();
     let made = |kind: &str| after[kind].as_i64().unwrap_or_default() - before[kind].as_i64().unwrap_or_default();
     println!("  Microsoft Graph was asked {} times: only what changed was read", made("users") + made("groups"));
+
+    title("The console is open");
+    let convert =
+        json!({"action": "convert", "tenant": CONTOSO.name, "address": ADMINISTRATOR, "to": "organization_admin"});
+    answer(stack.invoke("Admin", &convert).await?)?;
+    println!("  {}/\n  Sign in as {ADMINISTRATOR}, who manages Contoso and sees all tenants", stack.value("ConsoleUrl")?);
     Ok(())
 }
 
