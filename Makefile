@@ -38,8 +38,6 @@ test: export GRAPH_PORT = 4667
 test: export SCHEDULES = DISABLED
 test: export GRAPH_ENDPOINT =
 test: export LOGIN_ENDPOINT =
-# A group of a company that a test makes.
-test: export OPERATOR_GROUP = operators@company-4890.example
 test: ## every test; nothing has to run before it
 	@trap infra/local/down EXIT; infra/local/up; cargo test --workspace; tests/browser/run
 

@@ -22,7 +22,20 @@ export class Company {
     return company;
   }
 
-  /** The same, configured, with its secret saved and these people in it, synchronised. */
+  /** The stand-in's own Contoso, configured and synchronised. */
+  static async contoso() {
+    const company = new Company();
+    company.tenant = company.directory = 'contoso';
+    company.directoryId = 'c0a70501-5d1e-4c0a-9d3f-1f0e5a7b0001';
+    company.application = 'c0a70501-a991-4d5a-8f2e-2b6c9d1e0001';
+    company.domain = 'contoso.com';
+    await company.did({ action: 'put_tenant', settings: company.settings() });
+    await company.did({ action: 'put_secret', ad_key: 'demo-contoso-value' });
+    await company.run();
+    return company;
+  }
+
+  /** A company that is configured, with its secret saved and these people in it, synchronised. */
   static async withPeople(seed, names, size = {}) {
     const company = await Company.new(seed, size);
     await company.did({ action: 'put_tenant', settings: company.settings() });

@@ -17,7 +17,7 @@ use crate::{
     cookies::{Cookies, Name},
     destination::Destination,
     form::Fields,
-    operator, overview,
+    overview,
     page::{self, Words},
     session::{self, Opened, Signed},
     shell::{Place, Shell},
@@ -44,7 +44,6 @@ async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap, query: 
         }
         Opened::Person(person, _, cookie) => {
             let shell = Shell::new(arrival, &person, Place::Overview, query);
-            let shell = if operator::operates(console, &person).await? { shell.operated() } else { shell };
             let mut response = if person.manages {
                 overview::show(console, arrival, shell).await?
             } else {

@@ -13,6 +13,7 @@ use axum::{
     response::Response,
     routing::get,
 };
+use directory::{ObjectId, TenantId};
 use engine::{ports::Fault, sign_in};
 
 use crate::{
@@ -31,18 +32,15 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
 #[derive(Debug, Clone)]
 pub(crate) struct Operator(pub(crate) Person);
 
-/// Whether somebody operates the service: a member of the group that the operator has named, in the tenant that the
-/// domain of its address belongs to. Another tenant may have a group of any name, and it counts for nothing.
+/// Whether a user operates the service: a member of the one group that the operator has named, in the one tenant.
 ///
 /// # Errors
 /// The store's.
-pub(crate) async fn operates(console: &Console, person: &Person) -> Result<bool, Fault> {
-    let Some(group) = &console.settings.operator_group else { return Ok(false) };
-    let here = sign_in::tenant_of(&console.store, group).await?;
-    if here.is_none_or(|here| here.tenant != person.tenant) {
-        return Ok(false);
+pub(crate) async fn operates(console: &Console, of: &TenantId, user: &ObjectId) -> Result<bool, Fault> {
+    match &console.settings.operator_group {
+        Some((tenant, group)) if tenant == of => sign_in::is_member(&console.store, tenant, user, group).await,
+        _ => Ok(false),
     }
-    sign_in::is_member(&console.store, &person.tenant, &person.user, group).await
 }
 
 impl FromRequestParts<Arc<Console>> for Operator {
@@ -51,18 +49,13 @@ impl FromRequestParts<Arc<Console>> for Operator {
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Response> {
         let arrival = Arrival::from_request_parts(parts, console).await.unwrap_or_else(|never| match never {});
         let person = parts.extensions.get::<Person>().cloned();
-        let is = match &person {
-            Some(person) => operates(console, person).await,
-            None => Ok(false),
-        };
-        match (is, person) {
-            (Ok(true), Some(person)) => Ok(Self(person)),
-            (Ok(_), person) => {
+        match person {
+            Some(person) if person.operates => Ok(Self(person)),
+            person => {
                 let user = person.as_ref().map(|person| person.user.as_str());
                 tracing::warn!(reason = "operator", user, "refused: the page is for the operator");
                 Err(page::message(&arrival, StatusCode::FORBIDDEN, NO_OPERATOR, None))
             }
-            (Err(fault), _) => Err(page::answer(&arrival, Err(fault))),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     Console,
     arrival::Arrival,
     cookies::{Cookies, Name},
+    operator,
     transaction::same,
 };
 
@@ -60,18 +61,21 @@ pub(crate) struct Person {
     pub(crate) address: String,
     /// Whether the user manages the tenant.
     pub(crate) manages: bool,
+    /// Whether the user sees all tenants.
+    pub(crate) operates: bool,
     /// What a form must say to be ours.
     pub(crate) token: String,
 }
 
 impl Person {
-    fn new(signed: &Signed, user: &User) -> Self {
+    fn new(signed: &Signed, user: &User, operates: bool) -> Self {
         let address = user.addresses.primary.as_ref().map_or("an account without an address", |one| one.as_str());
         Self {
             tenant: signed.session.tenant.clone(),
             user: user.id.clone(),
             address: address.to_owned(),
             manages: user.kind == UserType::OrganizationAdmin,
+            operates,
             token: signed.token.clone(),
         }
     }
@@ -106,7 +110,8 @@ pub(crate) async fn open(console: &Console, arrival: &Arrival, headers: &HeaderM
     let now = (console.clock)();
     match sign_in::resume(&console.store, &signed.session, now).await? {
         Ok(user) => {
-            let person = Person::new(&signed, &user);
+            let operates = operator::operates(console, &signed.session.tenant, &user.id).await?;
+            let person = Person::new(&signed, &user, operates);
             let cookie = cookies.seal(Name::Session, &signed.clone().seen(now), None)?;
             Ok(Opened::Person(Box::new(person), Box::new(signed), cookie))
         }

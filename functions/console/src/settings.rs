@@ -1,6 +1,7 @@
 //! Import & Sync: everything that a tenant can set, its secret, and the check of the connection.
 
 mod fields;
+mod operators;
 mod sent;
 mod view;
 
@@ -92,22 +93,25 @@ async fn saved(console: &Console, arrival: &Arrival, person: &Person, form: &Fie
         Ok(glance) => glance,
         Err(page) => return Ok(page),
     };
-    let Asked { patch, expected, superseded } = sent.asks(&json!(glance.tenant.settings));
+    let present = json!(glance.tenant.settings);
+    let Asked { patch, mut expected, superseded } = sent.asks(&present);
     if patch.is_empty() {
         return done(arrival, "unchanged");
+    }
+    if let Some((failure, blamed)) = operators::reserved(&patch, &glance.tenant.settings) {
+        return refuse(Wrong { typed: sent.typed(), blamed: Some(blamed), ..Wrong::default() }, failure).await;
+    }
+    let connects = patch.keys().any(|key| fields::is_of_the_connection(key));
+    if connects {
+        // Of which kind the credential is has just decided that it may be saved.
+        expected.insert("credential".to_owned(), present["credential"].clone());
     }
     if !superseded.is_empty() {
         return refuse(Wrong { typed: sent.typed(), superseded, ..Wrong::default() }, view::superseded()).await;
     }
     let replace = form.has("replace_connection");
     match console.ask(Function::Admin, person, put_tenant(&patch, &expected, replace)).await? {
-        Ok(answer) => {
-            let checks = fields::CONNECTION
-                .iter()
-                .flat_map(|set| set.fields)
-                .any(|field| field.shape != fields::Shape::Flag && patch.contains_key(field.key()));
-            done(arrival, if checks { light(&answer, "connected", "saved-unconnected") } else { "saved" })
-        }
+        Ok(answer) => done(arrival, if connects { light(&answer, "connected", "saved-unconnected") } else { "saved" }),
         Err(failure) if failure.code == Code::Superseded => {
             // Somebody was quicker by a moment: who, is seen from the settings as they are now.
             let glance = match look(console, arrival, person).await? {

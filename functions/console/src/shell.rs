@@ -38,8 +38,6 @@ pub(crate) struct Shell<'a> {
     pub(crate) done: Option<&'static str>,
     /// What has just been refused.
     pub(crate) refused: Option<Box<Failure>>,
-    /// Whether the person operates the service, as far as the page has asked.
-    pub(crate) operates: bool,
 }
 
 /// A link of the navigation.
@@ -63,24 +61,12 @@ impl<'a> Shell<'a> {
     /// The frame of a page that is looked at; the query tells what has just been done.
     pub(crate) fn new(arrival: &'a Arrival, person: &'a Person, here: Place, query: &Fields) -> Self {
         let done = query.text("done").and_then(|name| DONE.iter().find(|(known, _)| *known == name));
-        Self {
-            base: &arrival.base,
-            person,
-            here,
-            done: done.map(|(_, sentence)| *sentence),
-            refused: None,
-            operates: false,
-        }
+        Self { base: &arrival.base, person, here, done: done.map(|(_, sentence)| *sentence), refused: None }
     }
 
     /// The same page with what was refused.
     pub(crate) fn refused(self, failure: Box<Failure>) -> Self {
         Self { done: None, refused: Some(Box::new(for_people(*failure))), ..self }
-    }
-
-    /// The same for somebody who operates the service.
-    pub(crate) fn operated(self) -> Self {
-        Self { operates: true, ..self }
     }
 
     pub(crate) fn style(&self) -> &'static str {
@@ -93,7 +79,7 @@ impl<'a> Shell<'a> {
 
     pub(crate) fn links(&self) -> Vec<Link> {
         let shown = LINKS.into_iter().filter(|(place, ..)| self.person.manages || *place == Place::Overview);
-        let operator = self.operates.then_some((Place::Operator, "/operator", "All tenants"));
+        let operator = self.person.operates.then_some((Place::Operator, "/operator", "All tenants"));
         shown.chain(operator).map(|(place, path, name)| Link { path, name, current: place == self.here }).collect()
     }
 }

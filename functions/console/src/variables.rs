@@ -1,6 +1,6 @@
 //! The variables that only this function has.
 
-use directory::{Address, Cloud};
+use directory::{Cloud, ObjectId, TenantId};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -21,8 +21,9 @@ pub struct Settings {
     pub service_url: Option<Url>,
     /// The name of the secret that cookies are sealed with.
     pub session_key_secret: String,
-    /// The group whose members see all tenants; without one nobody does.
-    pub operator_group: Option<Address>,
+    /// The tenant and, by its object id in Entra, the group whose members see all tenants; without one nobody does. An
+    /// address would not do: it may be free one day, and somebody else's the next.
+    pub operator_group: Option<(TenantId, ObjectId)>,
 }
 
 /// A variable that is missing or not what it should be. Does not repeat its value.
@@ -64,9 +65,9 @@ impl Settings {
             Some(text) => serde_json::from_value(Value::String(text)).map_err(|_| wrong)?,
             None => Cloud::default(),
         };
-        let wrong = BadSetting { name: "OPERATOR_GROUP", expected: "empty, or the address of a group" };
+        let wrong = BadSetting { name: "OPERATOR_GROUP", expected: "empty, or TENANT/OBJECT-ID of a group" };
         let operator_group = match optional("OPERATOR_GROUP") {
-            Some(text) => Some(Address::parse(&text).map_err(|_| wrong)?),
+            Some(text) => Some(group(&text).ok_or(wrong)?),
             None => None,
         };
         Ok(Self {
@@ -80,6 +81,12 @@ impl Settings {
             operator_group,
         })
     }
+}
+
+/// A tenant and the object id of a group of its directory.
+fn group(text: &str) -> Option<(TenantId, ObjectId)> {
+    let (tenant, group) = text.split_once('/')?;
+    Some((tenant.parse().ok()?, ObjectId::try_from(group).ok()?))
 }
 
 /// `https`, or plain `http` on loopback, without a user and a fragment.
@@ -123,6 +130,7 @@ mod tests {
         check("SIGN_IN_CLOUD", "mars");
         check("SESSION_KEY_SECRET", " ");
         check("OPERATOR_GROUP", "operators");
+        check("OPERATOR_GROUP", "operators@example.com");
         assert!(with("SERVICE_SIGN_IN_URL", "http://127.0.0.1:8080/sign-in?from=console").is_ok());
     }
 

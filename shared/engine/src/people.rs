@@ -145,6 +145,21 @@ pub(crate) async fn find(store: &impl Store, tenant: &TenantId, kind: Kind, want
     }
 }
 
+/// The user or group that an object of Entra is here: under its own id, or where it was adopted.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn of_entra(
+    store: &impl Store,
+    tenant: &TenantId,
+    kind: Kind,
+    id: &ObjectId,
+) -> Result<Option<Held>, Fault> {
+    let local = mirrored(store, tenant, kind, id).await?.and_then(|row| row.local);
+    let held = load(store, tenant, kind, local.as_ref().unwrap_or(id)).await?;
+    Ok(held.filter(|held| held.entra_id() == Some(id)))
+}
+
 /// The group with a name.
 async fn named(store: &impl Store, tenant: &TenantId, name: &str) -> Result<Held, Refused> {
     let mut found = Vec::new();

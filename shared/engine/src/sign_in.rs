@@ -134,20 +134,21 @@ pub async fn user_of(store: &impl Store, tenant: &TenantId, entra_id: &ObjectId)
     signs_in::user(store, tenant, entra_id).await
 }
 
-/// Whether a user is a member of the group with an address, directly or through others (rule 2.10), as the directory has
-/// it.
+/// Whether a user is a member of a group, directly or through others (rule 2.10), as the directory has it. The group is
+/// named by its object id in Entra, which nobody else's can become.
 ///
 /// # Errors
 /// The store's.
-pub async fn is_member(store: &impl Store, tenant: &TenantId, user: &ObjectId, group: &Address) -> Result<bool, Fault> {
-    let Some(claim) = people::owner(store, tenant, group).await?.filter(|claim| claim.kind == Kind::Group) else {
-        return Ok(false);
-    };
-    let keys = [keys::object(tenant, Kind::Group, &claim.owner), keys::member(tenant, &claim.owner, user)];
-    let [item, member] = <[Option<Item>; 2]>::try_from(store.get(&keys).await?).unwrap_or_default();
-    let held = item.map(|item| read_held(Kind::Group, item)).transpose()?;
-    // Whoever is marked as deleted keeps members and address for a while.
-    Ok(member.is_some() && held.is_some_and(|held| held.deleted_at().is_none() && held.addresses().contains(group)))
+pub async fn is_member(
+    store: &impl Store,
+    tenant: &TenantId,
+    user: &ObjectId,
+    group: &ObjectId,
+) -> Result<bool, Fault> {
+    let Some(group) = people::of_entra(store, tenant, Kind::Group, group).await? else { return Ok(false) };
+    // Whoever is marked as deleted keeps its members for a while.
+    let there = group.deleted_at().is_none();
+    Ok(there && store.get(&[keys::member(tenant, group.id(), user)]).await?.pop().flatten().is_some())
 }
 
 /// A user, where it is the one of this object of Entra: our own ids are nobody's proof of who they are.
@@ -252,7 +253,13 @@ pub async fn resume(store: &impl Store, session: &Session, now: Timestamp) -> Re
     if sessions.ended != session.ended {
         return Ok(Err(Ended::Revoked));
     }
-    Ok(admit(is(user, &session.entra_id)?).map_err(Ended::User))
+    let user = is(user, &session.entra_id)?;
+    // Whoever was made by hand gives way once synchronisation has brought the account itself.
+    let by_hand = user.as_ref().is_some_and(|user| user.entra_id.is_none());
+    if by_hand && user_of(store, tenant, &session.entra_id).await?.map(|user| user.id) != Some(session.user.clone()) {
+        return Ok(Err(Ended::User(Denied::Unknown)));
+    }
+    Ok(admit(user).map_err(Ended::User))
 }
 
 /// End every session of a tenant: whoever is signed in has to sign in again.

@@ -80,7 +80,10 @@ async fn main() -> Result<(), Error> {
     let convert =
         json!({"action": "convert", "tenant": CONTOSO.name, "address": ADMINISTRATOR, "to": "organization_admin"});
     answer(stack.invoke("Admin", &convert).await?)?;
-    println!("  {}/\n  Sign in as {ADMINISTRATOR}, who manages Contoso and sees all tenants", stack.value("ConsoleUrl")?);
+    println!(
+        "  {}/\n  Sign in as {ADMINISTRATOR}, who manages Contoso and sees all tenants",
+        stack.value("ConsoleUrl")?
+    );
     Ok(())
 }
 

@@ -207,7 +207,7 @@ fn _sent(store: &platform::Tables, world: &World, run: &Run, session: &sign_in::
     sent(sign_in::tenant_of(store, &address));
     sent(sign_in::user_of(store, tenant, &user));
     sent(sign_in::resume(store, session, now));
-    sent(sign_in::is_member(store, tenant, &user, &address));
+    sent(sign_in::is_member(store, tenant, &user, &user));
     sent(tenants::get(store, tenant, now));
     sent(explain::explain(store, tenant, "a@b.ch", now));
     sent(exemptions::list(store, tenant, None));

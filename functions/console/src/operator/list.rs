@@ -120,7 +120,7 @@ async fn shown(console: &Console, arrival: &Arrival, person: &Person, query: &Fi
     let through = from + lines.len();
     let shown = number(found.len() as u64);
     let page = Tenants {
-        shell: Shell::new(arrival, person, Place::Operator, query).operated(),
+        shell: Shell::new(arrival, person, Place::Operator, query),
         filters,
         heads: COLUMNS.into_iter().map(|(column, words)| head(column, words, view)).collect(),
         position: if lines.is_empty() {

@@ -79,8 +79,8 @@ pub(crate) const REST: &[Set] = &[
         fields: &[field(
             "domains",
             "Your domains",
-            "One in a line, at most 1,000. Only people and groups with an address of these are imported. Add “management” \
-             behind a domain for which no mail flows here: contoso.com management",
+            "One in a line. Only people and groups with an address of these are imported. New ones are registered by the \
+             operator of this service. Add “management” behind a domain for which no mail flows here: contoso.com management",
             Shape::Domains,
             "",
         )],
@@ -168,7 +168,7 @@ pub(crate) const REST: &[Set] = &[
             field(
                 "seats",
                 "Seats",
-                "How many billable users are paid for. Empty for no limit.",
+                "You are warned when there are more billable users. Empty for no limit.",
                 Shape::OptionalNumber,
                 "Type a number, or nothing for no limit.",
             ),
@@ -208,7 +208,7 @@ const CLOUDS: &[(&str, &str)] = &[
     ("china", "China (21Vianet)"),
 ];
 const KINDS: &[(&str, &str)] =
-    &[("secret", "Client secret"), ("certificate", "Certificate"), ("federated", "Federated, nothing to keep")];
+    &[("secret", "Client secret"), ("certificate", "Certificate"), ("federated", "Federated (by the operator)")];
 const BLOCKED: &[(&str, &str)] = &[
     ("disable", "Disable the user"),
     ("functional_account", "Make it a functional account"),
@@ -259,6 +259,12 @@ const fn field(
     expected: &'static str,
 ) -> Field {
     Field { path, label, hint, shape, expected }
+}
+
+/// Whether saving a key checks the connection (rule 1.5).
+pub(crate) fn is_of_the_connection(key: &str) -> bool {
+    let fields = CONNECTION.iter().flat_map(|set| set.fields).filter(|field| field.shape != Shape::Flag);
+    fields.map(Field::key).any(|known| known == key)
 }
 
 /// The field of a setting.
