@@ -232,11 +232,15 @@ impl Ended {
     }
 }
 
-/// The user of a session as it is now, or why the session is over.
+/// The user of a session and the tenant, as they are now, or why the session is over.
 ///
 /// # Errors
 /// The store's.
-pub async fn resume(store: &impl Store, session: &Session, now: Timestamp) -> Result<Result<User, Ended>, Fault> {
+pub async fn resume(
+    store: &impl Store,
+    session: &Session,
+    now: Timestamp,
+) -> Result<Result<(User, Tenant), Ended>, Fault> {
     if session.has_run_out(now) {
         return Ok(Err(Ended::RanOut));
     }
@@ -252,7 +256,7 @@ pub async fn resume(store: &impl Store, session: &Session, now: Timestamp) -> Re
     if sessions.ended != session.ended {
         return Ok(Err(Ended::Revoked));
     }
-    Ok(admit(is(user, &session.entra_id)?).map_err(Ended::User))
+    Ok(admit(is(user, &session.entra_id)?).map(|user| (user, record)).map_err(Ended::User))
 }
 
 /// End every session of a tenant: whoever is signed in has to sign in again.

@@ -4,8 +4,6 @@ use engine::overview::{Held, Row};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::plain::minute_or_dash;
-
 /// A column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,10 +52,10 @@ impl Column {
                 None if row.green => "works".to_owned(),
                 None => "not checked".to_owned(),
             },
-            Self::Last => row.last_success.map_or_else(|| "never".to_owned(), crate::plain::minute),
+            Self::Last => row.last_success.map_or_else(|| "never".to_owned(), minute),
             Self::Next => match row.overdue {
-                Some(since) => format!("overdue since {}", crate::plain::minute(since)),
-                None => minute_or_dash(row.next_sync),
+                Some(since) => format!("overdue since {}", minute(since)),
+                None => row.next_sync.map_or_else(|| "–".to_owned(), minute),
             },
             Self::Held => row.held.as_ref().map_or_else(|| "–".to_owned(), |held| so_many(held).to_string()),
             Self::Failing => match row.failing {
@@ -83,6 +81,11 @@ impl Column {
             Self::Expiry => Rank::Number(row.expiry.map_or(i64::MAX, |(_, days)| i64::from(days))),
         }
     }
+}
+
+/// A time to the minute, which spreadsheets order as text; tenants of every time zone are in one table.
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 fn so_many(held: &Held) -> u64 {

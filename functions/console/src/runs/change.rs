@@ -14,7 +14,7 @@ use engine::{operator::Refused, ports::Fault};
 use super::{
     listing::{self, ROWS},
     names::{self, Mark},
-    row::{self, PAGE, Told},
+    row::{PAGE, Told},
     show,
     standing::Standing,
     view::View,
@@ -80,7 +80,7 @@ async fn shown(
                 back,
                 told: Told::of(&found, PAGE),
                 became: found.outcome.map(names::outcome),
-                error: found.error.as_deref().map(row::sentence),
+                error: found.error.as_deref().map(mail::words::sentence),
                 object_id: found.object_id.to_string(),
             };
             return Ok(page::render(arrival, StatusCode::OK, &one));

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use askama::Template;
 use directory::{Category, Change, Field, Skipped};
 use engine::browse;
+use mail::words::{self, sentence};
 use serde_json::Value;
 
 use super::{
     names::{self, FIELDS, Mark},
     view::View,
 };
-use crate::plain::{cut, many, number};
+use crate::fit::cut;
 
 /// How much of a change is shown.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +106,7 @@ fn value(name: &str, value: &Value) -> String {
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
         Value::String(text) if text.is_empty() => "(empty)".to_owned(),
         Value::String(text) => names::value(name, text).to_owned(),
-        Value::Number(count) => count.as_u64().map_or_else(|| count.to_string(), number),
+        Value::Number(count) => count.as_u64().map_or_else(|| count.to_string(), words::figure),
         other => other.to_string(),
     }
 }
@@ -127,12 +128,6 @@ fn aliases(field: &Field, room: Room) -> (String, bool) {
     let parts =
         [part("added", after.difference(&before).collect()), part("removed", before.difference(&after).collect())];
     (parts.into_iter().flatten().collect::<Vec<_>>().join("; "), is_cut)
-}
-
-/// A remark of the rulebook as a sentence's beginning.
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// What else a line shows.
@@ -215,10 +210,7 @@ pub(super) fn skipped(skipped: &Skipped) -> String {
 
 /// How many of a kind, in words: `12 users`.
 pub(super) fn so_many(kind: directory::Kind, count: u64) -> String {
-    match kind {
-        directory::Kind::User => many(count, "user", "users"),
-        directory::Kind::Group => many(count, "group", "groups"),
-    }
+    words::many(count, kind.name())
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ async fn r4_3_a_run_that_is_at_work_is_named() {
         asked.body.contains("is at work") && asked.body.contains(&format!("/runs/{id}\">See the run")),
         "{asked:?}"
     );
-    assert!(asked.body.contains("since 20"), "since when: {asked:?}");
+    assert!(asked.body.contains("since <time datetime=\"20"), "since when: {asked:?}");
     let typed = "name=\"on\" value=\"add_users\"><span>";
     assert!(
         asked.body.contains(typed) && asked.body.contains("<details open>"),
