@@ -18,6 +18,7 @@ mod form;
 mod health;
 mod home;
 mod manage;
+mod mark;
 mod moment;
 mod operator;
 mod overview;

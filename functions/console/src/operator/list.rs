@@ -20,6 +20,7 @@ use crate::{
     arrival::Arrival,
     fit::cut,
     form::Fields,
+    mark::Mark,
     page,
     runs::names::{by_name, named},
     session::Person,
@@ -79,8 +80,7 @@ struct Line {
     id: String,
     /// The other cells.
     cells: Vec<String>,
-    class: &'static str,
-    state: &'static str,
+    state: Mark,
 }
 
 #[derive(Template)]
@@ -158,11 +158,6 @@ fn line(row: &Row) -> Line {
     Line {
         id: row.tenant.to_string(),
         cells: others.map(|(column, _)| cut(&column.text(row), 80)).collect(),
-        class: match state(row) {
-            "attention" => "bad",
-            "fine" => "good",
-            _ => "quiet",
-        },
         state: state(row),
     }
 }

@@ -4,6 +4,8 @@ use engine::overview::{Held, Row};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::mark::Mark;
+
 /// A column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,7 +48,7 @@ impl Column {
         match self {
             Self::Id => row.tenant.to_string(),
             Self::Name => row.name.clone(),
-            Self::State => state(row).to_owned(),
+            Self::State => state(row).words.to_owned(),
             Self::Connection => match row.error {
                 Some(code) => code.name(),
                 None if row.green => "works".to_owned(),
@@ -94,13 +96,13 @@ fn so_many(held: &Held) -> u64 {
 }
 
 /// How a tenant does, in a word.
-pub(super) fn state(row: &Row) -> &'static str {
+pub(super) fn state(row: &Row) -> Mark {
     if row.needs_attention() {
-        "attention"
+        Mark::bad("attention")
     } else if row.frequency.0 == 0 {
-        "off"
+        Mark::quiet("off")
     } else {
-        "fine"
+        Mark::good("fine")
     }
 }
 

@@ -4,8 +4,8 @@ use directory::TimeZone;
 use engine::records::Run;
 use serde_json::Value;
 
-use super::names::{self, Mark, SWITCHES};
-use crate::{fit::cut, moment::Moment};
+use super::names::{self, SWITCHES};
+use crate::{fit::cut, mark::Mark, moment::Moment};
 
 /// A run, in a few facts.
 pub(super) struct About {

@@ -13,7 +13,7 @@ use engine::{operator::Refused, ports::Fault};
 
 use super::{
     listing::{self, ROWS},
-    names::{self, Mark},
+    names,
     row::{PAGE, Told},
     show,
     standing::Standing,
@@ -24,6 +24,7 @@ use crate::{
     arrival::Arrival,
     form::Fields,
     manage::Manager,
+    mark::Mark,
     page,
     shell::{Place, Shell},
 };

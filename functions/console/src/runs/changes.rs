@@ -14,7 +14,7 @@ use mail::words::{self, figure};
 use super::{
     about::About,
     listing::{self, Listing},
-    names::{self, Mark},
+    names,
     row::{Beside, so_many},
     standing::{Plan, Standing},
     summary::{self, Line},
@@ -203,7 +203,7 @@ fn tabs(view: &View) -> Vec<Tab> {
     let outcomes = [Outcome::Applied, Outcome::Failed, Outcome::Stale, Outcome::Held, Outcome::Unchecked];
     let all = outcomes.into_iter().map(Some);
     let tab = |outcome: Option<Outcome>| {
-        let Mark { words, .. } = outcome.map_or(Mark { class: "", words: "All" }, names::outcome);
+        let words = outcome.map_or("All", |outcome| names::outcome(outcome).words);
         let only = View { outcome, list: List::Changes, ..view.first() };
         Tab { words, query: only.query(), current: view.outcome == outcome }
     };

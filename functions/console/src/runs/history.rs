@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     about,
-    names::{self, CATEGORIES, Mark, SWITCHES, WHAT},
+    names::{self, CATEGORIES, SWITCHES, WHAT},
     standing::Standing,
 };
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     fit::cut,
     form::Fields,
     manage::Manager,
+    mark::Mark,
     moment::Moment,
     page,
     shell::{Place, Shell},

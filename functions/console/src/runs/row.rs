@@ -9,10 +9,10 @@ use mail::words::{self, sentence};
 use serde_json::Value;
 
 use super::{
-    names::{self, FIELDS, Mark},
+    names::{self, FIELDS},
     view::View,
 };
-use crate::fit::cut;
+use crate::{fit::cut, mark::Mark};
 
 /// How much of a change is shown.
 #[derive(Debug, Clone, Copy)]
@@ -165,7 +165,7 @@ pub(super) fn line(at: usize, path: &str, view: &View, row: &browse::Row, beside
     let change = &row.change;
     let told = Told::of(change, LINE);
     let all = [(row.undone, "Undone before"), (row.empties, "Empties the group")];
-    let marks = all.into_iter().filter(|(is, _)| *is).map(|(_, words)| Mark { class: "held", words });
+    let marks = all.into_iter().filter(|(is, _)| *is).map(|(_, words)| Mark::held(words));
     let state = if beside == Beside::Box(true) { "on" } else { "off" };
     let query = view.query();
     let line = Line {
