@@ -22,9 +22,6 @@ use crate::{
     shell::Shell,
 };
 
-/// A plan is carried out within so many hours of its preview (rule 4.6).
-const PLAN_LASTS: i64 = 24;
-
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct Overview<'a> {
@@ -245,5 +242,5 @@ fn contact(Glance { tenant, .. }: &Glance) -> Option<Waiting> {
 /// Whether a run is a preview that may still be applied.
 fn is_waiting_plan(glance: &Glance, run: &Run, now: Timestamp) -> bool {
     let newest = glance.sync.newest.as_ref() == Some(&run.run);
-    newest && run.state == RunState::Planned && now.duration_since(run.started_at).as_hours() < PLAN_LASTS
+    newest && run.state == RunState::Planned && !run.is_too_old(now)
 }

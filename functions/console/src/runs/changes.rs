@@ -6,7 +6,7 @@ use directory::{Failure, Kind, Outcome};
 use engine::{
     operator::Refused,
     ports::Fault,
-    records::{Billable, Run, RunState},
+    records::{Billable, PLAN_HOURS, Run, RunState},
     review,
 };
 use mail::words::{self, figure};
