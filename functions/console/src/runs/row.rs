@@ -26,9 +26,15 @@ pub(super) struct Room {
 }
 
 /// In a list, so that a page stays small.
-pub(super) const LINE: Room = Room { letters: 120, list: 4, fields: 10 };
-/// On a page of its own.
-pub(super) const PAGE: Room = Room { letters: 10_000, list: 1_000, fields: 50 };
+const LINE: Room = Room { letters: 100, list: 4, fields: 10 };
+/// On a page of its own: as much as fits of what is tried in this order. What Entra holds fits in full, unless somebody
+/// means ill.
+pub(super) const PAGE: [Room; 4] = [
+    Room { letters: 10_000, list: 1_000, fields: 50 },
+    Room { letters: 300, list: 100, fields: 50 },
+    Room { letters: 300, list: 10, fields: 30 },
+    LINE,
+];
 
 /// A field of a change, in words.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,6 +51,7 @@ pub(super) struct Told {
     pub(super) what: String,
     pub(super) why: String,
     pub(super) notes: Vec<String>,
+    pub(super) error: Option<String>,
     pub(super) fields: Vec<Shown>,
     /// Something of it is not shown.
     pub(super) is_cut: bool,
@@ -59,6 +66,7 @@ impl Told {
         };
         let who = fit(&name_of(change));
         let why = fit(&sentence(&change.why));
+        let error = change.error.as_deref().map(|error| fit(&sentence(error)));
         let notes: Vec<String> = change.notes.iter().take(room.fields).map(|note| fit(&sentence(note))).collect();
         let all = fields(change);
         let mut shown = Vec::new();
@@ -76,7 +84,7 @@ impl Told {
         }
         is_cut |= lists_cut || all.len() > room.fields || change.notes.len() > room.fields;
         let what = format!("{} {}", names::category(change.category), change.object.name());
-        Self { who, what, why, notes, fields: shown, is_cut }
+        Self { who, what, why, notes, error, fields: shown, is_cut }
     }
 }
 
@@ -155,7 +163,6 @@ struct Line<'a> {
     selected: bool,
     marks: Vec<Mark>,
     became: Option<Mark>,
-    error: Option<String>,
     /// Where all of it is shown.
     more: String,
 }
@@ -181,7 +188,6 @@ pub(super) fn line(at: usize, path: &str, view: &View, row: &browse::Row, beside
         selected: change.selected,
         marks: marks.collect(),
         became: change.outcome.map(names::outcome),
-        error: change.error.as_deref().map(|error| cut(&sentence(error), LINE.letters)),
     };
     line.render().unwrap_or_default()
 }
@@ -256,6 +262,6 @@ mod tests {
         let long = json!({"surname": {"from": "x".repeat(256), "to": "Lee"}});
         let line = told(long.clone(), LINE);
         assert!(line.is_cut && line.fields[0].from.as_ref().unwrap().ends_with("x…"));
-        assert!(!told(long, PAGE).is_cut);
+        assert!(!told(long, PAGE[0]).is_cut);
     }
 }
