@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
+use directory::TimeZone;
 use engine::{audit, operator::Refused, ports::Fault, records::Audit};
 use serde_json::Value;
 
 use crate::{
     Console,
     arrival::Arrival,
+    fit::{cut, fitting},
     form::Fields,
     manage::Manager,
+    moment::Moment,
     page,
-    plain::{cut, fitting, minute},
     shell::{Place, Shell},
 };
 
@@ -40,7 +42,7 @@ struct Page<'a> {
 #[derive(Template)]
 #[template(path = "audit_row.html")]
 struct Line {
-    at: String,
+    at: Moment,
     by: String,
     action: String,
     what: String,
@@ -67,6 +69,7 @@ async fn show(
 }
 
 async fn shown(console: &Console, arrival: &Arrival, shell: Shell<'_>, from: Option<&str>) -> Result<Response, Fault> {
+    let zone = &shell.person.zone;
     let mut most = ENTRIES;
     loop {
         let page = match audit::list(&console.store, &shell.person.tenant, from, most).await {
@@ -74,7 +77,7 @@ async fn shown(console: &Console, arrival: &Arrival, shell: Shell<'_>, from: Opt
             Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
             Err(Refused::Fault(fault)) => return Err(fault),
         };
-        let lines: Vec<String> = page.rows.iter().map(|entry| line(entry).render().unwrap_or_default()).collect();
+        let lines: Vec<String> = page.rows.iter().map(|entry| line(entry, zone).render().unwrap_or_default()).collect();
         let fit = fitting(&lines);
         if fit == lines.len() {
             let page = Page { shell, lines, first: from.is_some(), next: page.next };
@@ -84,10 +87,10 @@ async fn shown(console: &Console, arrival: &Arrival, shell: Shell<'_>, from: Opt
     }
 }
 
-fn line(entry: &Audit) -> Line {
+fn line(entry: &Audit, zone: &TimeZone) -> Line {
     let Audit { at, by, action, what, from, to, totals: _ } = entry;
     Line {
-        at: minute(*at),
+        at: Moment::in_table(*at, zone),
         by: cut(by, LETTERS),
         action: words(action),
         // What names the settings that changed is said with their values.

@@ -10,16 +10,18 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use engine::{exemptions, operator::Refused, ports::Fault};
+use directory::Address;
+use engine::{exemptions, operator::Refused, ports::Fault, records::Exemption};
 use platform::Function;
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     Console,
     arrival::Arrival,
+    fit::cut,
     form::Fields,
     manage::Manager,
+    moment::Moment,
     page,
     session::Person,
     shell::{Place, Shell},
@@ -33,25 +35,23 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
         .route("/exemptions/remove", post(remove))
 }
 
-/// An exempt address, and since when and by whom.
-#[derive(Deserialize)]
-struct Exemption {
-    address: String,
-    at: String,
-    by: String,
-}
+/// So many exemptions make a page.
+const EXEMPTIONS: usize = 20;
 
-#[derive(Deserialize)]
-struct Listed {
-    exemptions: Vec<Exemption>,
-    cursor: Option<String>,
+/// An exempt address, and since when and by whom.
+struct Line {
+    address: Address,
+    at: Moment,
+    by: String,
 }
 
 #[derive(Template)]
 #[template(path = "exemptions.html")]
 struct Exemptions<'a> {
     shell: Shell<'a>,
-    listed: Listed,
+    lines: Vec<Line>,
+    first: bool,
+    next: Option<String>,
     /// What was typed, where it was refused.
     typed: &'a str,
 }
@@ -114,11 +114,17 @@ async fn shown(
     query: &Fields,
     typed: &str,
 ) -> Result<Response, Fault> {
-    match exemptions::list(&console.store, &shell.person.tenant, query.text("from")).await {
-        Ok(answer) => {
-            let listed = serde_json::from_value(answer)
-                .map_err(|err| Fault::permanent("the list of exemptions cannot be read").because(err))?;
-            Ok(page::render(arrival, status, &Exemptions { shell, listed, typed }))
+    let from = query.text("from");
+    match exemptions::browse(&console.store, &shell.person.tenant, from, EXEMPTIONS).await {
+        Ok(page) => {
+            let line = |Exemption { address, at, by }| Line {
+                address,
+                at: Moment::in_table(at, &shell.person.zone),
+                by: cut(&by, 80),
+            };
+            let lines = page.rows.into_iter().map(line).collect();
+            let page = Exemptions { shell, lines, first: from.is_some(), next: page.next, typed };
+            Ok(page::render(arrival, status, &page))
         }
         Err(Refused::Failure(failure)) => Ok(page::refused(arrival, shell, failure)),
         Err(Refused::Fault(fault)) => Err(fault),

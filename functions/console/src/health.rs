@@ -8,7 +8,7 @@ use engine::glance::Glance;
 use jiff::Timestamp;
 use mail::words;
 
-use crate::moment::Moment;
+use crate::{mark::Mark, moment::Moment};
 
 /// What both the overview and the settings say of it.
 #[derive(Debug)]
@@ -46,9 +46,7 @@ pub(crate) struct Running {
 pub(crate) struct Credential {
     /// As Microsoft's portal calls it.
     pub(crate) kind: &'static str,
-    pub(crate) state: &'static str,
-    /// The colour of its mark, which says nothing that the state does not.
-    pub(crate) mood: &'static str,
+    pub(crate) mark: Mark,
     /// The last day, how far it is, and from where that is known (rule 6.5).
     pub(crate) expiry: Option<String>,
     /// How the saved secret begins.
@@ -78,22 +76,25 @@ impl Health {
             credential: Credential::of(glance),
         }
     }
+
+    pub(crate) fn connection(&self) -> Mark {
+        if self.green { Mark::good("Connected") } else { Mark::quiet("Not verified") }
+    }
 }
 
 impl Credential {
     pub(crate) fn of(Glance { tenant, credential, expiry, hint, .. }: &Glance) -> Self {
         let kind = tenant.settings.credential.kind;
-        let (state, mood, mend) = match credential {
-            CredentialState::Configure => ("Not configured", "held", Some("Configure")),
-            CredentialState::Working => ("Working", "good", None),
-            CredentialState::Expiring => ("Expiring", "held", Some("Renew")),
-            CredentialState::Expired => ("Expired", "bad", Some("Fix")),
-            CredentialState::Refused => ("Refused by Microsoft", "bad", Some("Fix")),
+        let (mark, mend) = match credential {
+            CredentialState::Configure => (Mark::held("Not configured"), Some("Configure")),
+            CredentialState::Working => (Mark::good("Working"), None),
+            CredentialState::Expiring => (Mark::held("Expiring"), Some("Renew")),
+            CredentialState::Expired => (Mark::bad("Expired"), Some("Fix")),
+            CredentialState::Refused => (Mark::bad("Refused by Microsoft"), Some("Fix")),
         };
         Self {
             kind: words::credential_in_full(kind),
-            state,
-            mood,
+            mark,
             expiry: expiry.map(|ExpiryDay { on, days_left, source }| {
                 format!("{}, {} ({})", words::day(on), words::in_days(days_left), words::source(source))
             }),

@@ -24,6 +24,9 @@ use crate::{
 /// No form of a tenant's pages is larger: a few thousand domains, or a page of checkboxes.
 const LARGEST_FORM: usize = 256 * 1024;
 
+/// The script says so of a page that it looks at again by itself.
+const WATCH: &str = "x-watch";
+
 /// Let somebody who is signed in through, and a form that is ours. The page learns who it is from here alone.
 pub(crate) async fn admit(
     State(console): State<Arc<Console>>,
@@ -36,6 +39,7 @@ pub(crate) async fn admit(
 
 async fn enter(console: &Console, arrival: &Arrival, request: Request, next: Next) -> Result<Response, Fault> {
     let changes = request.method() != Method::GET && request.method() != Method::HEAD;
+    let watches = !changes && request.headers().contains_key(WATCH);
     let (person, signed, cookie) = match session::open(console, arrival, request.headers()).await? {
         Opened::Person(person, signed, cookie) => (person, signed, cookie),
         nobody => {
@@ -67,7 +71,8 @@ async fn enter(console: &Console, arrival: &Arrival, request: Request, next: Nex
     }
     parts.extensions.insert(*person);
     let mut response = next.run(Request::from_parts(parts, Body::empty())).await;
-    if !response.headers().contains_key(SET_COOKIE) {
+    // A page that is only watched is no sign of somebody who is there: the session ends as if nothing was asked.
+    if !watches && !response.headers().contains_key(SET_COOKIE) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)

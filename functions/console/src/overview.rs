@@ -16,13 +16,11 @@ use crate::{
     Console,
     arrival::Arrival,
     health::{Credential, Health, Next, for_people},
+    mark::Mark,
     moment::Moment,
     page,
     shell::Shell,
 };
-
-/// A plan is carried out within so many hours of its preview (rule 4.6).
-const PLAN_LASTS: i64 = 24;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -38,8 +36,7 @@ struct Overview<'a> {
 #[derive(Debug, Default)]
 struct Waiting {
     /// What it is about, in a word.
-    mark: &'static str,
-    mood: &'static str,
+    mark: Mark,
     what: String,
     help: Option<String>,
     link: Option<Link>,
@@ -118,12 +115,11 @@ fn waiting(glance: &Glance, now: Timestamp) -> Vec<Waiting> {
     if let Some(not_renewed) = &glance.not_renewed {
         let at = Moment::new(not_renewed.at, zone).words;
         let what = format!("The secret was not renewed by itself, last tried {at}.");
-        waiting.push(Waiting { mark: "Not renewed", mood: "bad", what, ..said(&not_renewed.error) });
+        waiting.push(Waiting { mark: Mark::bad("Not renewed"), what, ..said(&not_renewed.error) });
     }
     if let Some(run) = newest.as_ref().filter(|run| is_waiting_plan(glance, run, now)) {
         waiting.push(Waiting {
-            mark: "Plan",
-            mood: "held",
+            mark: Mark::held("Plan"),
             what: format!("A plan of {} waits for your review.", Moment::new(run.started_at, zone).words),
             link: Some(Link { path: format!("/runs/{}", run.run), name: "Review the plan" }),
             ..Waiting::default()
@@ -134,14 +130,13 @@ fn waiting(glance: &Glance, now: Timestamp) -> Vec<Waiting> {
     if seats.is_some_and(|seats| seats < counts.billable) {
         let what = "There are more billable users than seats.".to_owned();
         let link = Some(Link { path: "/settings#seats".to_owned(), name: "See the settings" });
-        waiting.push(Waiting { mark: "Seats", mood: "held", what, link, ..Waiting::default() });
+        waiting.push(Waiting { mark: Mark::held("Seats"), what, link, ..Waiting::default() });
     }
     let without = u64::try_from(counts.administrators_without_mobile).unwrap_or_default();
     if without != 0 {
         let s = if without == 1 { "has" } else { "have" };
         waiting.push(Waiting {
-            mark: "Mobile",
-            mood: "held",
+            mark: Mark::held("Mobile"),
             what: format!(
                 "{} {s} no mobile number, which two-factor sign-in needs.",
                 words::many(without, "administrator")
@@ -154,8 +149,7 @@ fn waiting(glance: &Glance, now: Timestamp) -> Vec<Waiting> {
     let told = ["no_tech_contact", "seats_exceeded"];
     let warnings = newest.iter().flat_map(|run| &run.warnings).filter(|warning| !told.contains(&warning.code.as_str()));
     waiting.extend(warnings.map(|warning| Waiting {
-        mark: "Warning",
-        mood: "held",
+        mark: Mark::held("Warning"),
         what: words::stopped(&warning.message),
         ..Waiting::default()
     }));
@@ -176,8 +170,7 @@ fn held(run: &Run) -> Option<Waiting> {
         .map(|(number, one, many)| format!("{} {}", words::figure(number), if number == 1 { one } else { many }))
         .collect();
     (!parts.is_empty()).then(|| Waiting {
-        mark: "Held",
-        mood: "held",
+        mark: Mark::held("Held"),
         what: format!("Changes wait for your word: {}.", words::list(&parts)),
         link: Some(Link { path: format!("/runs/{}", run.run), name: "Look at the held changes" }),
         ..Waiting::default()
@@ -188,7 +181,7 @@ fn failed(failure: &Failure, newest: Option<&Run>) -> Waiting {
     let run = newest.filter(|run| run.state == RunState::Failed);
     let link = run.map(|run| Link { path: format!("/runs/{}", run.run), name: "Look at the run" });
     let what = format!("The last run failed. {}", words::stopped(&failure.message));
-    Waiting { mark: "Failed", mood: "bad", what, link, ..said(failure) }
+    Waiting { mark: Mark::bad("Failed"), what, link, ..said(failure) }
 }
 
 /// What a failure says besides its sentence.
@@ -211,12 +204,16 @@ fn said(failure: &Failure) -> Waiting {
 
 fn credential(glance: &Glance) -> Option<Waiting> {
     let name = words::credential_in_full(glance.tenant.settings.credential.kind);
-    let (mark, mood, what) = match glance.credential {
+    let (mark, what) = match glance.credential {
         CredentialState::Working => return None,
-        CredentialState::Configure => ("Configure", "held", "The connection to your directory is not set up yet."),
-        CredentialState::Expiring => ("Expiring", "held", "It ends soon; without it no change of Entra arrives here."),
-        CredentialState::Expired => ("Expired", "bad", "Mail keeps flowing, but no change of Entra arrives here."),
-        CredentialState::Refused => ("Refused", "bad", "Microsoft refuses it, and no change of Entra arrives here."),
+        CredentialState::Configure => (Mark::held("Configure"), "The connection to your directory is not set up yet."),
+        CredentialState::Expiring => {
+            (Mark::held("Expiring"), "It ends soon; without it no change of Entra arrives here.")
+        }
+        CredentialState::Expired => (Mark::bad("Expired"), "Mail keeps flowing, but no change of Entra arrives here."),
+        CredentialState::Refused => {
+            (Mark::bad("Refused"), "Microsoft refuses it, and no change of Entra arrives here.")
+        }
     };
     let what = match (glance.credential, glance.expiry) {
         (CredentialState::Configure, _) => what.to_owned(),
@@ -227,7 +224,7 @@ fn credential(glance: &Glance) -> Option<Waiting> {
     };
     let credential = Credential::of(glance);
     let link = credential.mend.map(|name| Link { path: format!("/settings#{}", credential.field), name });
-    Some(Waiting { mark, mood, what, link, ..Waiting::default() })
+    Some(Waiting { mark, what, link, ..Waiting::default() })
 }
 
 fn contact(Glance { tenant, .. }: &Glance) -> Option<Waiting> {
@@ -239,11 +236,11 @@ fn contact(Glance { tenant, .. }: &Glance) -> Option<Waiting> {
         (Some(_), None) => return None,
     };
     let link = Some(Link { path: "/settings#tech_contact".to_owned(), name: "Set the tech contact" });
-    Some(Waiting { mark: "Tech contact", mood: "held", what: what.to_owned(), link, ..Waiting::default() })
+    Some(Waiting { mark: Mark::held("Tech contact"), what: what.to_owned(), link, ..Waiting::default() })
 }
 
 /// Whether a run is a preview that may still be applied.
 fn is_waiting_plan(glance: &Glance, run: &Run, now: Timestamp) -> bool {
     let newest = glance.sync.newest.as_ref() == Some(&run.run);
-    newest && run.state == RunState::Planned && now.duration_since(run.started_at).as_hours() < PLAN_LASTS
+    newest && run.state == RunState::Planned && !run.is_too_old(now)
 }

@@ -141,7 +141,12 @@ pub(crate) fn refused(arrival: &Arrival, shell: Shell<'_>, failure: Box<Failure>
 
 /// A page from its template.
 pub(crate) fn render(arrival: &Arrival, status: StatusCode, page: &impl Template) -> Response {
-    match page.render() {
+    written(arrival, status, page.render())
+}
+
+/// A page as its template has written it.
+pub(crate) fn written(arrival: &Arrival, status: StatusCode, page: askama::Result<String>) -> Response {
+    match page {
         Ok(html) => {
             (status, [(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], html).into_response()
         }

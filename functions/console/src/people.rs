@@ -18,7 +18,6 @@ use engine::{
     operator::Refused,
     people::{self, Sought, Wanted},
     ports::Fault,
-    tenants,
 };
 use platform::Tables;
 use serde_json::Value;
@@ -86,11 +85,6 @@ async fn shown(
 ) -> Result<Response, Fault> {
     let tenant = &shell.person.tenant;
     let now = (console.clock)();
-    let zone = match tenants::get(&console.store, tenant, now).await {
-        Ok(answer) => view::zone(&answer["settings"]),
-        Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
-        Err(Refused::Fault(fault)) => return Err(fault),
-    };
     let typed = query.text("q").unwrap_or_default();
     let question = match asked(query) {
         Ok(question) => question,
@@ -108,7 +102,7 @@ async fn shown(
                 Err(failure) => return Ok(page::refused(arrival, shell, Box::new(failure))),
             };
             let object = match object(&console.store, tenant, text).await {
-                Ok(object) => object.map(|(kind, shown)| Object::new(kind, &shown, &shell.person.user, &zone)),
+                Ok(object) => object.map(|(kind, shown)| Object::new(kind, &shown, &shell.person)),
                 Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
                 Err(Refused::Fault(fault)) => return Err(fault),
             };

@@ -28,8 +28,8 @@ use crate::{
     arrival::Arrival,
     form::Fields,
     manage::Manager,
+    moment::Moment,
     page,
-    plain::minute,
     runs::standing::Standing,
     session::Person,
     shell::{Place, Shell},
@@ -57,7 +57,14 @@ struct Day {
     date: Date,
     /// It is not over yet.
     today: bool,
-    mailed: Option<String>,
+    mailed: Option<Mailed>,
+}
+
+/// A report that was mailed.
+enum Mailed {
+    At(Moment),
+    /// It is not known whether it arrived.
+    Perhaps,
 }
 
 #[derive(Template)]
@@ -88,8 +95,7 @@ struct Report<'a> {
     shell: Shell<'a>,
     date: Date,
     mail: Mail,
-    /// When it was sent; nothing where it was not.
-    sent: Option<String>,
+    mailed: Option<Mailed>,
 }
 
 /// `GET /reports`
@@ -114,7 +120,7 @@ async fn listed(console: &Console, arrival: &Arrival, shell: Shell<'_>) -> Resul
         .filter(|day| *day >= first)
         .collect();
     let mailed = report::mailed(&console.store, tenant, DAYS, (console.clock)()).await?;
-    let day = |date| Day { date, today: date == today, mailed: sent(&mailed, date) };
+    let day = |date| Day { date, today: date == today, mailed: of(&mailed, date, &settings.report.time_zone) };
     let page = Reports {
         days: dates.into_iter().map(day).collect(),
         hour: settings.report.hour.0,
@@ -144,7 +150,8 @@ async fn shown(console: &Console, arrival: &Arrival, shell: Shell<'_>, date: &st
     let mailed = report::mailed(&console.store, &shell.person.tenant, most, (console.clock)()).await?;
     match ask(console, shell.person, date).await? {
         Ok(mail) => {
-            let page = Report { shell, date, mail, sent: sent(&mailed, date) };
+            let mailed = of(&mailed, date, &shell.person.zone);
+            let page = Report { shell, date, mail, mailed };
             Ok(page::render(arrival, StatusCode::OK, &page))
         }
         Err(failure) => Ok(page::refused(arrival, shell, failure)),
@@ -213,10 +220,10 @@ fn reach(console: &Console, zone: &TimeZone, made: Timestamp) -> (Date, Date) {
     (today, day(made).max(today.saturating_sub(KEPT_DAYS.days())))
 }
 
-/// When the report of a day was mailed, in words; nothing where it was not.
-fn sent(mailed: &[MailedDay], date: Date) -> Option<String> {
+/// Whether the report of a day was mailed; nothing where it was not.
+fn of(mailed: &[MailedDay], date: Date, zone: &TimeZone) -> Option<Mailed> {
     let found = mailed.iter().find(|mailed| mailed.date == date)?;
-    Some(found.sent_at.map_or_else(|| "It is not known whether it arrived".to_owned(), minute))
+    Some(found.sent_at.map_or(Mailed::Perhaps, |at| Mailed::At(Moment::new(at, zone))))
 }
 
 fn nothing(arrival: &Arrival, shell: Shell<'_>) -> Response {

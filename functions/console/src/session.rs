@@ -1,9 +1,10 @@
 //! Who is asking: the session that a browser holds, looked up again with each request.
 
 use axum::http::{HeaderMap, HeaderValue};
-use directory::{ObjectId, TenantId, User, UserType};
+use directory::{ObjectId, TenantId, TimeZone, User, UserType};
 use engine::{
     ports::Fault,
+    records::Tenant,
     sign_in::{self, Session},
 };
 use jiff::Timestamp;
@@ -65,10 +66,12 @@ pub(crate) struct Person {
     pub(crate) operates: bool,
     /// What a form must say to be ours.
     pub(crate) token: String,
+    /// In which the tenant reads times.
+    pub(crate) zone: TimeZone,
 }
 
 impl Person {
-    fn new(signed: &Signed, user: &User, operates: bool) -> Self {
+    fn new(signed: &Signed, user: &User, record: &Tenant, operates: bool) -> Self {
         let address = user.addresses.primary.as_ref().map_or("an account without an address", |one| one.as_str());
         Self {
             tenant: signed.session.tenant.clone(),
@@ -77,6 +80,7 @@ impl Person {
             manages: user.kind == UserType::OrganizationAdmin,
             operates,
             token: signed.token.clone(),
+            zone: record.settings.report.time_zone.clone(),
         }
     }
 
@@ -109,9 +113,9 @@ pub(crate) async fn open(console: &Console, arrival: &Arrival, headers: &HeaderM
     tracing::Span::current().record("tenant", signed.session.tenant.as_str());
     let now = (console.clock)();
     match sign_in::resume(&console.store, &signed.session, now).await? {
-        Ok(user) => {
+        Ok((user, record)) => {
             let operates = operator::operates(console, &signed.session.tenant, &user.id).await?;
-            let person = Person::new(&signed, &user, operates);
+            let person = Person::new(&signed, &user, &record, operates);
             let cookie = cookies.seal(Name::Session, &signed.clone().seen(now), None)?;
             Ok(Opened::Person(Box::new(person), Box::new(signed), cookie))
         }

@@ -4,6 +4,7 @@ use directory::{Address, TenantId};
 use serde_json::{Value, json};
 
 use crate::{
+    browse::Page,
     explain, keys,
     lease::{delete, put},
     operator::{self, Asked, Refused, committed, everybody},
@@ -72,14 +73,28 @@ pub async fn unexempt(store: &impl Store, asked: &Asked, address: &Address) -> R
 /// # Errors
 /// There is no such tenant, or the cursor is none.
 pub async fn list(store: &impl Store, tenant: &TenantId, cursor: Option<&str>) -> Result<Value, Refused> {
+    let Page { rows, next, .. } = browse(store, tenant, cursor, PAGE).await?;
+    let shown = |Exemption { address, at, by }| json!({"address": address, "at": at, "by": by});
+    Ok(json!({"exemptions": rows.into_iter().map(shown).collect::<Vec<_>>(), "cursor": next}))
+}
+
+/// A page of at most so many exempt addresses.
+///
+/// # Errors
+/// There is no such tenant, or the cursor is none.
+pub async fn browse(
+    store: &impl Store,
+    tenant: &TenantId,
+    from: Option<&str>,
+    most: usize,
+) -> Result<Page<Exemption>, Refused> {
     operator::tenant(store, tenant).await?;
-    let after: Option<String> = operator::place(cursor)?;
+    let (after, before): (Option<String>, u64) = operator::place(from)?;
+    let most = most.clamp(1, PAGE);
     let range = keys::starting(Table::Control, keys::tenant_pk(tenant), "EX#");
-    let page = store.list(&Range { after, limit: PAGE, ..range }).await?;
-    let mut exemptions = Vec::new();
-    for (_, item) in page.items {
-        let Exemption { address, at, by } = read("an exemption", item)?;
-        exemptions.push(json!({"address": address, "at": at, "by": by}));
-    }
-    Ok(json!({"exemptions": exemptions, "cursor": page.more.as_ref().map(operator::cursor)}))
+    let page = store.list(&Range { after, limit: most, ..range }).await?;
+    let rows = page.items.into_iter().map(|(_, item)| read::<Exemption>("an exemption", item));
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let next = page.more.map(|after| operator::cursor_text(&(after, before + rows.len() as u64)));
+    Ok(Page { cut: next.is_some() && rows.len() < most, rows, next, before, total: None })
 }

@@ -233,11 +233,15 @@ impl Ended {
     }
 }
 
-/// The user of a session as it is now, or why the session is over.
+/// The user of a session and the tenant, as they are now, or why the session is over.
 ///
 /// # Errors
 /// The store's.
-pub async fn resume(store: &impl Store, session: &Session, now: Timestamp) -> Result<Result<User, Ended>, Fault> {
+pub async fn resume(
+    store: &impl Store,
+    session: &Session,
+    now: Timestamp,
+) -> Result<Result<(User, Tenant), Ended>, Fault> {
     if session.has_run_out(now) {
         return Ok(Err(Ended::RanOut));
     }
@@ -259,7 +263,7 @@ pub async fn resume(store: &impl Store, session: &Session, now: Timestamp) -> Re
     if by_hand && user_of(store, tenant, &session.entra_id).await?.map(|user| user.id) != Some(session.user.clone()) {
         return Ok(Err(Ended::User(Denied::Unknown)));
     }
-    Ok(admit(user).map_err(Ended::User))
+    Ok(admit(user).map(|user| (user, record)).map_err(Ended::User))
 }
 
 /// End every session of a tenant: whoever is signed in has to sign in again.

@@ -8,6 +8,7 @@ use engine::{
     overview::{self, Row},
     ports::Fault,
 };
+use mail::words::figure;
 use url::form_urlencoded::Serializer;
 
 use super::{
@@ -17,9 +18,10 @@ use super::{
 use crate::{
     Console,
     arrival::Arrival,
+    fit::cut,
     form::Fields,
+    mark::Mark,
     page,
-    plain::{cut, number},
     runs::names::{by_name, named},
     session::Person,
     shell::{Place, Shell},
@@ -78,8 +80,7 @@ struct Line {
     id: String,
     /// The other cells.
     cells: Vec<String>,
-    class: &'static str,
-    state: &'static str,
+    state: Mark,
 }
 
 #[derive(Template)]
@@ -109,7 +110,7 @@ async fn shown(console: &Console, arrival: &Arrival, person: &Person, query: &Fi
     let view = View::of(query);
     let filter = |(only, words): (Only, &'static str)| Filter {
         words,
-        count: number(rows.iter().filter(|row| only.admits(row)).count() as u64),
+        count: figure(rows.iter().filter(|row| only.admits(row)).count() as u64),
         query: View { only, page: 1, ..view }.query(),
         current: only == view.only,
     };
@@ -118,7 +119,7 @@ async fn shown(console: &Console, arrival: &Arrival, person: &Person, query: &Fi
     let from = (view.page - 1) * TENANTS;
     let lines: Vec<Line> = found.iter().skip(from).take(TENANTS).map(line).collect();
     let through = from + lines.len();
-    let shown = number(found.len() as u64);
+    let shown = figure(found.len() as u64);
     let page = Tenants {
         shell: Shell::new(arrival, person, Place::Operator, query),
         filters,
@@ -126,7 +127,7 @@ async fn shown(console: &Console, arrival: &Arrival, person: &Person, query: &Fi
         position: if lines.is_empty() {
             format!("0 of {shown}")
         } else {
-            format!("{}–{} of {shown}", number(from as u64 + 1), number(through as u64))
+            format!("{}–{} of {shown}", figure(from as u64 + 1), figure(through as u64))
         },
         lines,
         before: (view.page > 1).then(|| View { page: view.page - 1, ..view }.query()),
@@ -157,11 +158,6 @@ fn line(row: &Row) -> Line {
     Line {
         id: row.tenant.to_string(),
         cells: others.map(|(column, _)| cut(&column.text(row), 80)).collect(),
-        class: match state(row) {
-            "attention" => "bad",
-            "fine" => "good",
-            _ => "quiet",
-        },
         state: state(row),
     }
 }

@@ -4,7 +4,7 @@ use engine::overview::{Held, Row};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::plain::minute_or_dash;
+use crate::mark::Mark;
 
 /// A column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,16 +48,16 @@ impl Column {
         match self {
             Self::Id => row.tenant.to_string(),
             Self::Name => row.name.clone(),
-            Self::State => state(row).to_owned(),
+            Self::State => state(row).words.to_owned(),
             Self::Connection => match row.error {
                 Some(code) => code.name(),
                 None if row.green => "works".to_owned(),
                 None => "not checked".to_owned(),
             },
-            Self::Last => row.last_success.map_or_else(|| "never".to_owned(), crate::plain::minute),
+            Self::Last => row.last_success.map_or_else(|| "never".to_owned(), minute),
             Self::Next => match row.overdue {
-                Some(since) => format!("overdue since {}", crate::plain::minute(since)),
-                None => minute_or_dash(row.next_sync),
+                Some(since) => format!("overdue since {}", minute(since)),
+                None => row.next_sync.map_or_else(|| "–".to_owned(), minute),
             },
             Self::Held => row.held.as_ref().map_or_else(|| "–".to_owned(), |held| so_many(held).to_string()),
             Self::Failing => match row.failing {
@@ -85,19 +85,24 @@ impl Column {
     }
 }
 
+/// A time to the minute, which spreadsheets order as text; tenants of every time zone are in one table.
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 fn so_many(held: &Held) -> u64 {
     let Held { run: _, users, groups, emptied, undone } = held;
     users + groups + emptied + undone
 }
 
 /// How a tenant does, in a word.
-pub(super) fn state(row: &Row) -> &'static str {
+pub(super) fn state(row: &Row) -> Mark {
     if row.needs_attention() {
-        "attention"
+        Mark::bad("attention")
     } else if row.frequency.0 == 0 {
-        "off"
+        Mark::quiet("off")
     } else {
-        "fine"
+        Mark::good("fine")
     }
 }
 

@@ -1,13 +1,13 @@
 //! The page of people.
 
 use askama::Template;
-use directory::{Address, Held, Kind, ObjectId, TimeZone, UserType, explain::Step};
+use directory::{Address, Held, Kind, UserType, explain::Step};
 use engine::{browse::Page, people::Found, ports::Fault};
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
 use super::{LONGEST, Lists};
-use crate::{moment::Moment, shell::Shell};
+use crate::{fit::cut, moment::Moment, session::Person, shell::Shell};
 
 /// So many characters of a name are in a list.
 const SHOWN: usize = 80;
@@ -124,7 +124,7 @@ impl User {
 }
 
 impl Object {
-    pub(crate) fn new(kind: Kind, shown: &Value, me: &ObjectId, zone: &TimeZone) -> Self {
+    pub(crate) fn new(kind: Kind, shown: &Value, me: &Person) -> Self {
         let text = |key: &str| shown[key].as_str().unwrap_or_default().to_owned();
         let is = |key: &str| shown[key] == true;
         let aliases: Vec<&str> =
@@ -166,13 +166,13 @@ impl Object {
         Self {
             name: name.unwrap_or_else(|| text("id")),
             facts,
-            deleted: text("deleted_at").parse().ok().map(|at| Moment::new(at, zone)),
+            deleted: text("deleted_at").parse().ok().map(|at| Moment::new(at, &me.zone)),
             address: Some(text("primary_email")).filter(|address| !address.is_empty()),
             user: (kind == Kind::User).then(|| User {
                 id: text("id"),
                 kind: text("type"),
                 digests: is("digests"),
-                own: shown["id"] == me.as_str(),
+                own: shown["id"] == me.user.as_str(),
             }),
         }
     }
@@ -185,12 +185,6 @@ fn some(aliases: &[&str]) -> String {
         shown.push(mail::words::many((aliases.len() - ALIASES) as u64, "other"));
     }
     mail::words::list(&shown)
-}
-
-/// The time zone of a tenant.
-pub(crate) fn zone(settings: &Value) -> TimeZone {
-    let utc = || directory::Settings::default().report.time_zone;
-    serde_json::from_value(settings["report"]["time_zone"].clone()).unwrap_or_else(|_| utc())
 }
 
 /// A list.
@@ -259,15 +253,6 @@ impl Row {
             (None, true, false) => "Active",
         };
         let query = Serializer::new(String::new()).append_pair("q", meant).finish();
-        Self { name: cut(&name), address: address.chars().take(LONGEST).collect(), what, state, query }
+        Self { name: cut(&name, SHOWN), address: address.chars().take(LONGEST).collect(), what, state, query }
     }
-}
-
-/// A name that fits into a row.
-fn cut(name: &str) -> String {
-    let mut shown: String = name.chars().take(SHOWN).collect();
-    if shown.len() < name.len() {
-        shown.push('…');
-    }
-    shown
 }

@@ -1,18 +1,19 @@
 //! What every page of a run says of it.
 
+use directory::TimeZone;
 use engine::records::Run;
 use serde_json::Value;
 
-use super::names::{self, Mark, SWITCHES};
-use crate::plain::{cut, minute, minute_or_dash};
+use super::names::{self, SWITCHES};
+use crate::{fit::cut, mark::Mark, moment::Moment};
 
 /// A run, in a few facts.
 pub(super) struct About {
     pub(super) mark: Mark,
     pub(super) action: &'static str,
     pub(super) by: String,
-    pub(super) started: String,
-    pub(super) finished: String,
+    pub(super) started: Moment,
+    pub(super) finished: Option<Moment>,
     /// The run that it undoes.
     pub(super) undoes: Option<String>,
     /// Settings of this run only.
@@ -20,21 +21,22 @@ pub(super) struct About {
 }
 
 impl About {
-    pub(super) fn of(run: &Run, interrupted: bool) -> Self {
+    pub(super) fn of(run: &Run, interrupted: bool, zone: &TimeZone) -> Self {
         Self {
             mark: names::state(run.state, interrupted),
             action: names::action(run.action, run.undoes.is_some()),
-            by: if run.trigger == "schedule" && run.by == "schedule" {
-                "the schedule".to_owned()
-            } else {
-                cut(&run.by, 120)
-            },
-            started: minute(run.started_at),
-            finished: minute_or_dash(run.finished_at),
+            by: by(run),
+            started: Moment::new(run.started_at, zone),
+            finished: run.finished_at.map(|at| Moment::new(at, zone)),
             undoes: run.undoes.as_ref().map(ToString::to_string),
             own: run.settings.as_ref().map(own),
         }
     }
+}
+
+/// Who asked for a run.
+pub(super) fn by(run: &Run) -> String {
+    if run.trigger == "schedule" { "the schedule".to_owned() } else { cut(&run.by, 80) }
 }
 
 /// Settings of a run, in words.

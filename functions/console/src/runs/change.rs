@@ -8,13 +8,13 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use directory::Failure;
+use directory::{Change, Failure};
 use engine::{operator::Refused, ports::Fault};
 
 use super::{
     listing::{self, ROWS},
-    names::{self, Mark},
-    row::{self, PAGE, Told},
+    names,
+    row::{PAGE, Told},
     show,
     standing::Standing,
     view::View,
@@ -24,12 +24,15 @@ use crate::{
     arrival::Arrival,
     form::Fields,
     manage::Manager,
+    mark::Mark,
     page,
     shell::{Place, Shell},
 };
 
 /// So many pages of the list are looked through for it.
 const PAGES: usize = 4;
+/// No page is larger, in bytes.
+const LARGEST: usize = 30_000;
 
 #[derive(Template)]
 #[template(path = "run_change.html")]
@@ -38,7 +41,6 @@ struct One<'a> {
     back: String,
     told: Told,
     became: Option<Mark>,
-    error: Option<String>,
     object_id: String,
 }
 
@@ -75,15 +77,7 @@ async fn shown(
             Err(Refused::Fault(fault)) => return Err(fault),
         };
         if let Some(found) = page.rows.into_iter().map(|row| row.change).find(|found| found.id == change) {
-            let one = One {
-                shell,
-                back,
-                told: Told::of(&found, PAGE),
-                became: found.outcome.map(names::outcome),
-                error: found.error.as_deref().map(row::sentence),
-                object_id: found.object_id.to_string(),
-            };
-            return Ok(page::render(arrival, StatusCode::OK, &one));
+            return Ok(page::written(arrival, StatusCode::OK, in_full(shell, back, &found)));
         }
         let Some(next) = page.next else { break };
         view = view.next(next);
@@ -91,4 +85,24 @@ async fn shown(
     let mut failure = Failure::not_found("The change is not on this page of the run.");
     failure.help = "Find it in the run by its address, and open it from there.".to_owned();
     Ok(page::refused(arrival, shell, Box::new(failure)))
+}
+
+/// As much of a change as has room on a page.
+fn in_full(shell: Shell<'_>, back: String, change: &Change) -> askama::Result<String> {
+    let mut one = One {
+        shell,
+        back,
+        told: Told::of(change, PAGE[0]),
+        became: change.outcome.map(names::outcome),
+        object_id: change.object_id.to_string(),
+    };
+    let mut page = one.render()?;
+    for room in &PAGE[1..] {
+        if page.len() <= LARGEST {
+            break;
+        }
+        one.told = Told::of(change, *room);
+        page = one.render()?;
+    }
+    Ok(page)
 }

@@ -6,20 +6,21 @@ use directory::{Failure, Kind, Outcome};
 use engine::{
     operator::Refused,
     ports::Fault,
-    records::{Billable, Run, RunState},
+    records::{Billable, PLAN_HOURS, Run, RunState},
     review,
 };
+use mail::words::{self, figure};
 
 use super::{
     about::About,
     listing::{self, Listing},
-    names::{self, Mark},
+    names,
     row::{Beside, so_many},
     standing::{Plan, Standing},
     summary::{self, Line},
     view::{List, View},
 };
-use crate::{Console, arrival::Arrival, page, plain::number, shell::Shell};
+use crate::{Console, arrival::Arrival, page, shell::Shell};
 
 /// So many warnings are shown.
 const WARNINGS: usize = 10;
@@ -89,11 +90,11 @@ impl Changes<'_> {
     }
 
     fn shown_checked(&self) -> String {
-        number(self.checked)
+        figure(self.checked)
     }
 
     fn shown_total(&self) -> String {
-        number(self.total)
+        figure(self.total)
     }
 }
 
@@ -130,9 +131,9 @@ pub(super) async fn shown(
     let held = run.held.as_ref().map(summary::held);
     let changes = Changes {
         title: title(run, &lines),
-        about: About::of(run, false),
+        about: About::of(run, false, &shell.person.zone),
         error: run.error.clone().map(Box::new),
-        warnings: run.warnings.iter().take(WARNINGS).map(|warning| super::row::sentence(&warning.message)).collect(),
+        warnings: run.warnings.iter().take(WARNINGS).map(|warning| words::stopped(&warning.message)).collect(),
         verdict: held,
         billable: billable(run.billable),
         closed: match plan {
@@ -173,8 +174,8 @@ fn title(run: &Run, lines: &[Line]) -> &'static str {
 /// Users that count, before and after (rule 5.5).
 fn billable(billable: Billable) -> String {
     let Billable { before, after, seats } = billable;
-    let shown = |count: i64| number(u64::try_from(count).unwrap_or_default());
-    let seats = seats.map_or_else(String::new, |seats| format!(", for {} seats", number(u64::from(seats))));
+    let shown = |count: i64| figure(u64::try_from(count).unwrap_or_default());
+    let seats = seats.map_or_else(String::new, |seats| format!(", for {} seats", figure(u64::from(seats))));
     if before == after {
         return format!("{}{seats}", shown(after));
     }
@@ -202,7 +203,7 @@ fn tabs(view: &View) -> Vec<Tab> {
     let outcomes = [Outcome::Applied, Outcome::Failed, Outcome::Stale, Outcome::Held, Outcome::Unchecked];
     let all = outcomes.into_iter().map(Some);
     let tab = |outcome: Option<Outcome>| {
-        let Mark { words, .. } = outcome.map_or(Mark { class: "", words: "All" }, names::outcome);
+        let words = outcome.map_or("All", |outcome| names::outcome(outcome).words);
         let only = View { outcome, list: List::Changes, ..view.first() };
         Tab { words, query: only.query(), current: view.outcome == outcome }
     };

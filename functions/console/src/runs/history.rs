@@ -4,21 +4,26 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
+use directory::TimeZone;
 use engine::{browse, operator::Refused, ports::Fault, records::Run};
 use jiff::Timestamp;
+use mail::words::figure;
 use serde_json::Value;
 
 use super::{
-    names::{self, CATEGORIES, Mark, SWITCHES, WHAT},
+    about,
+    names::{self, CATEGORIES, SWITCHES, WHAT},
     standing::Standing,
 };
 use crate::{
     Console,
     arrival::Arrival,
+    fit::cut,
     form::Fields,
     manage::Manager,
+    mark::Mark,
+    moment::Moment,
     page,
-    plain::{cut, minute, number},
     shell::{Place, Shell},
 };
 
@@ -28,7 +33,7 @@ const RUNS: usize = 25;
 /// A run, in one line.
 struct Line {
     id: String,
-    at: String,
+    at: Moment,
     by: String,
     action: &'static str,
     mark: Mark,
@@ -64,9 +69,9 @@ struct History<'a> {
 
 impl History<'_> {
     /// The run that stood in the way.
-    fn in_the_way(&self) -> Option<(&str, String)> {
+    fn in_the_way(&self) -> Option<(&str, Option<Moment>)> {
         let refused = self.shell.refused.as_ref()?;
-        let since = refused.since.map_or_else(String::new, |since| format!(", since {}", minute(since)));
+        let since = refused.since.map(|since| Moment::new(since, &self.shell.person.zone));
         Some((refused.run.as_deref()?, since))
     }
 }
@@ -105,7 +110,7 @@ pub(super) async fn shown(
         how,
         full: asked.is_some_and(|form| form.has("full")),
         opened: asked.is_some_and(|form| !super::search::own(form).is_empty()),
-        runs: page.rows.iter().map(|run| line(run, &standing)).collect(),
+        runs: page.rows.iter().map(|run| line(run, &standing, &shell.person.zone)).collect(),
         next: page.next,
         first: from.is_some(),
         shell,
@@ -124,22 +129,22 @@ fn switches(standing: &Standing, asked: Option<&Fields>) -> Vec<Switch> {
     SWITCHES.into_iter().map(switch).collect()
 }
 
-fn line(run: &Run, standing: &Standing) -> Line {
+fn line(run: &Run, standing: &Standing, zone: &TimeZone) -> Line {
     let counts = &run.counts;
     let numbers = CATEGORIES.map(|category| {
         let count = super::summary::of(counts, category);
-        number(count.users + count.groups)
+        figure(count.users + count.groups)
     });
     let held = run.held.as_ref().map(|held| super::summary::held(held).join(" "));
     let error = run.error.as_ref().map(|failure| cut(&failure.message, 160));
     Line {
         id: run.run.to_string(),
-        at: minute(run.started_at),
-        by: if run.trigger == "schedule" { "the schedule".to_owned() } else { cut(&run.by, 80) },
+        at: Moment::in_table(run.started_at, zone),
+        by: about::by(run),
         action: names::action(run.action, run.undoes.is_some()),
         mark: names::state(run.state, standing.has_left(run)),
         numbers: numbers.into(),
-        failed: number(counts.failed.users + counts.failed.groups),
+        failed: figure(counts.failed.users + counts.failed.groups),
         remark: error.or(held.filter(|_| run.state == engine::records::RunState::Held)),
     }
 }

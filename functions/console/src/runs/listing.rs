@@ -6,16 +6,14 @@ use engine::{
     operator::Refused,
     records::Run,
 };
+use mail::words::figure;
 
 use super::{
     names,
     row::{self, Beside},
     view::{List, View},
 };
-use crate::{
-    Console,
-    plain::{fitting, number},
-};
+use crate::{Console, fit::fitting};
 
 /// No page has more lines.
 pub(super) const ROWS: usize = 50;
@@ -39,10 +37,10 @@ pub(super) struct Listing {
 impl Listing {
     fn new<T>(heading: String, view: &View, page: Page<T>, lines: Vec<String>) -> Self {
         let Page { next, before, total, cut, .. } = page;
-        let last = number(before + lines.len() as u64);
+        let last = figure(before + lines.len() as u64);
         let position = (!lines.is_empty()).then(|| match total {
-            Some(total) => format!("{}–{last} of {}", number(before + 1), number(total)),
-            None => format!("{}–{last}", number(before + 1)),
+            Some(total) => format!("{}–{last} of {}", figure(before + 1), figure(total)),
+            None => format!("{}–{last}", figure(before + 1)),
         });
         let or_mark = |query: String| if query.is_empty() { "?".to_owned() } else { query };
         Self {
@@ -81,7 +79,7 @@ pub(super) async fn changes(
             };
             let mut listing = Listing::new(heading(view), view, page, lines);
             if let Some((looked, all)) = searched {
-                listing.searched = Some(format!("Looked through {} of {} so far.", number(looked), number(all)));
+                listing.searched = Some(format!("Looked through {} of {} so far.", figure(looked), figure(all)));
             }
             return Ok(listing);
         }

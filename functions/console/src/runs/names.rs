@@ -5,14 +5,7 @@ use engine::records::{Action, RunState};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// A word with a colour: the word alone says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// The class of the style sheet.
-    pub(crate) class: &'static str,
-    /// The word.
-    pub(crate) words: &'static str,
-}
+use crate::mark::Mark;
 
 /// The categories that a run carries out, in the order of a plan.
 pub(crate) const CATEGORIES: [Category; 4] =
@@ -40,23 +33,23 @@ pub(crate) fn kinds(kind: Kind) -> &'static str {
 /// What became of a change.
 pub(crate) fn outcome(outcome: Outcome) -> Mark {
     match outcome {
-        Outcome::Applied => Mark { class: "good", words: "Applied" },
-        Outcome::Failed => Mark { class: "bad", words: "Failed" },
-        Outcome::Stale => Mark { class: "held", words: "Stale" },
-        Outcome::Held => Mark { class: "held", words: "Held" },
-        Outcome::Unchecked => Mark { class: "quiet", words: "Unchecked" },
+        Outcome::Applied => Mark::good("Applied"),
+        Outcome::Failed => Mark::bad("Failed"),
+        Outcome::Stale => Mark::held("Stale"),
+        Outcome::Held => Mark::held("Held"),
+        Outcome::Unchecked => Mark::quiet("Unchecked"),
     }
 }
 
 /// Where a run stands; one that nobody goes on with says so.
 pub(crate) fn state(state: RunState, interrupted: bool) -> Mark {
     match state {
-        RunState::Continuing if interrupted => Mark { class: "bad", words: "Interrupted" },
-        RunState::Continuing => Mark { class: "quiet", words: "Under way" },
-        RunState::Planned => Mark { class: "quiet", words: "Planned" },
-        RunState::Applied => Mark { class: "good", words: "Applied" },
-        RunState::Held => Mark { class: "held", words: "Held" },
-        RunState::Failed => Mark { class: "bad", words: "Failed" },
+        RunState::Continuing if interrupted => Mark::bad("Interrupted"),
+        RunState::Continuing => Mark::quiet("Under way"),
+        RunState::Planned => Mark::quiet("Planned"),
+        RunState::Applied => Mark::good("Applied"),
+        RunState::Held => Mark::held("Held"),
+        RunState::Failed => Mark::bad("Failed"),
     }
 }
 

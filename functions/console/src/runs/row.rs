@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use askama::Template;
 use directory::{Category, Change, Field, Skipped};
 use engine::browse;
+use mail::words::{self, sentence};
 use serde_json::Value;
 
 use super::{
-    names::{self, FIELDS, Mark},
+    names::{self, FIELDS},
     view::View,
 };
-use crate::plain::{cut, many, number};
+use crate::{fit::cut, mark::Mark};
 
 /// How much of a change is shown.
 #[derive(Debug, Clone, Copy)]
@@ -25,9 +26,15 @@ pub(super) struct Room {
 }
 
 /// In a list, so that a page stays small.
-pub(super) const LINE: Room = Room { letters: 120, list: 4, fields: 10 };
-/// On a page of its own.
-pub(super) const PAGE: Room = Room { letters: 10_000, list: 1_000, fields: 50 };
+const LINE: Room = Room { letters: 100, list: 4, fields: 10 };
+/// On a page of its own: as much as fits of what is tried in this order. What Entra holds fits in full, unless somebody
+/// means ill.
+pub(super) const PAGE: [Room; 4] = [
+    Room { letters: 10_000, list: 1_000, fields: 50 },
+    Room { letters: 300, list: 100, fields: 50 },
+    Room { letters: 300, list: 10, fields: 30 },
+    LINE,
+];
 
 /// A field of a change, in words.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,6 +51,7 @@ pub(super) struct Told {
     pub(super) what: String,
     pub(super) why: String,
     pub(super) notes: Vec<String>,
+    pub(super) error: Option<String>,
     pub(super) fields: Vec<Shown>,
     /// Something of it is not shown.
     pub(super) is_cut: bool,
@@ -58,6 +66,7 @@ impl Told {
         };
         let who = fit(&name_of(change));
         let why = fit(&sentence(&change.why));
+        let error = change.error.as_deref().map(|error| fit(&sentence(error)));
         let notes: Vec<String> = change.notes.iter().take(room.fields).map(|note| fit(&sentence(note))).collect();
         let all = fields(change);
         let mut shown = Vec::new();
@@ -75,7 +84,7 @@ impl Told {
         }
         is_cut |= lists_cut || all.len() > room.fields || change.notes.len() > room.fields;
         let what = format!("{} {}", names::category(change.category), change.object.name());
-        Self { who, what, why, notes, fields: shown, is_cut }
+        Self { who, what, why, notes, error, fields: shown, is_cut }
     }
 }
 
@@ -105,7 +114,7 @@ fn value(name: &str, value: &Value) -> String {
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
         Value::String(text) if text.is_empty() => "(empty)".to_owned(),
         Value::String(text) => names::value(name, text).to_owned(),
-        Value::Number(count) => count.as_u64().map_or_else(|| count.to_string(), number),
+        Value::Number(count) => count.as_u64().map_or_else(|| count.to_string(), words::figure),
         other => other.to_string(),
     }
 }
@@ -127,12 +136,6 @@ fn aliases(field: &Field, room: Room) -> (String, bool) {
     let parts =
         [part("added", after.difference(&before).collect()), part("removed", before.difference(&after).collect())];
     (parts.into_iter().flatten().collect::<Vec<_>>().join("; "), is_cut)
-}
-
-/// A remark of the rulebook as a sentence's beginning.
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// What else a line shows.
@@ -160,7 +163,6 @@ struct Line<'a> {
     selected: bool,
     marks: Vec<Mark>,
     became: Option<Mark>,
-    error: Option<String>,
     /// Where all of it is shown.
     more: String,
 }
@@ -170,7 +172,7 @@ pub(super) fn line(at: usize, path: &str, view: &View, row: &browse::Row, beside
     let change = &row.change;
     let told = Told::of(change, LINE);
     let all = [(row.undone, "Undone before"), (row.empties, "Empties the group")];
-    let marks = all.into_iter().filter(|(is, _)| *is).map(|(_, words)| Mark { class: "held", words });
+    let marks = all.into_iter().filter(|(is, _)| *is).map(|(_, words)| Mark::held(words));
     let state = if beside == Beside::Box(true) { "on" } else { "off" };
     let query = view.query();
     let line = Line {
@@ -186,7 +188,6 @@ pub(super) fn line(at: usize, path: &str, view: &View, row: &browse::Row, beside
         selected: change.selected,
         marks: marks.collect(),
         became: change.outcome.map(names::outcome),
-        error: change.error.as_deref().map(|error| cut(&sentence(error), LINE.letters)),
     };
     line.render().unwrap_or_default()
 }
@@ -215,10 +216,7 @@ pub(super) fn skipped(skipped: &Skipped) -> String {
 
 /// How many of a kind, in words: `12 users`.
 pub(super) fn so_many(kind: directory::Kind, count: u64) -> String {
-    match kind {
-        directory::Kind::User => many(count, "user", "users"),
-        directory::Kind::Group => many(count, "group", "groups"),
-    }
+    words::many(count, kind.name())
 }
 
 #[cfg(test)]
@@ -264,6 +262,6 @@ mod tests {
         let long = json!({"surname": {"from": "x".repeat(256), "to": "Lee"}});
         let line = told(long.clone(), LINE);
         assert!(line.is_cut && line.fields[0].from.as_ref().unwrap().ends_with("x…"));
-        assert!(!told(long, PAGE).is_cut);
+        assert!(!told(long, PAGE[0]).is_cut);
     }
 }

@@ -14,6 +14,7 @@ use engine::{
     ports::Fault,
     records::{Run, RunState},
 };
+use mail::words::many;
 
 use super::{
     about::About,
@@ -28,8 +29,8 @@ use crate::{
     arrival::Arrival,
     form::Fields,
     manage::Manager,
+    moment::Moment,
     page,
-    plain::{many, minute},
     session::Person,
     shell::{Place, Shell},
 };
@@ -94,7 +95,10 @@ pub(super) fn missing(arrival: &Arrival, shell: Shell<'_>, standing: &Standing, 
     let mut failure = Failure::not_found("There is no such run.");
     failure.help = "Runs are kept for 90 days. Choose one from the list of runs.".to_owned();
     if let Some(other) = standing.sync.run.as_ref().filter(|other| other.as_str() != id) {
-        let since = standing.sync.since.map_or_else(String::new, |since| format!(" since {}", minute(since)));
+        let since = standing
+            .sync
+            .since
+            .map_or_else(String::new, |since| format!(" since {}", Moment::new(since, &shell.person.zone).words));
         failure.message += &format!(" Run {other} is at work{since}: only one can be at a time.");
     }
     page::refused(arrival, shell, Box::new(failure))
@@ -110,7 +114,7 @@ struct UnderWay<'a> {
     doing: String,
     /// Parts that are done, and all of them.
     parts: Option<(u32, u32)>,
-    waits: Option<String>,
+    waits: Option<Moment>,
     /// Nobody goes on with it.
     left: bool,
 }
@@ -127,13 +131,13 @@ async fn under_way(console: &Console, arrival: &Arrival, shell: Shell<'_>, run: 
         browse::progress(&console.store, &shell.person.tenant, run).await?;
     let page = UnderWay {
         id: run.run.as_str(),
-        about: Some(About::of(run, doing == Doing::Interrupted)),
+        about: Some(About::of(run, doing == Doing::Interrupted, &shell.person.zone)),
         parts: match doing {
             Doing::Applying { part, of } => Some((part, of)),
             _ => None,
         },
         left: doing == Doing::Interrupted,
-        waits: waits_until.map(minute),
+        waits: waits_until.map(|at| Moment::new(at, &shell.person.zone)),
         doing: sentence(&doing),
         shell,
     };
@@ -144,13 +148,13 @@ fn sentence(doing: &Doing) -> String {
     match doing {
         Doing::Reading { objects: 0, .. } => "Reading what has changed in Entra.".to_owned(),
         Doing::Reading { kind, objects, .. } => {
-            format!("Reading all {} from Entra: {} so far.", names::kinds(*kind), many(*objects, "object", "objects"))
+            format!("Reading all {} from Entra: {} so far.", names::kinds(*kind), many(*objects, "object"))
         }
         Doing::Planning { changes: 0 } => "Comparing: nothing to change so far.".to_owned(),
-        Doing::Planning { changes } => format!("Comparing: {} found so far.", many(*changes, "change", "changes")),
+        Doing::Planning { changes } => format!("Comparing: {} found so far.", many(*changes, "change")),
         Doing::Undoing { .. } => "Working out how the other run is undone.".to_owned(),
         Doing::Applying { part, of } => {
-            format!("Carrying out the changes: {part} of {}.", many(u64::from(*of), "part", "parts"))
+            format!("Carrying out the changes: {part} of {}.", many(u64::from(*of), "part"))
         }
         Doing::Finishing => "Writing down how it ended.".to_owned(),
         Doing::Interrupted => "It was interrupted. What it has not done is done by the next run.".to_owned(),

@@ -6,12 +6,9 @@ use engine::{
     ports::{Fault, Store as _},
     records::{Run, RunState, Schedule, Tenant, read},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::Console;
-
-/// How long a plan can be applied (rule 4.6).
-const PLAN_HOURS: i64 = 24;
 
 /// The schedule of a tenant, and its settings.
 pub(crate) struct Standing {
@@ -51,10 +48,9 @@ impl Standing {
 
     /// Whether a plan may still be applied.
     pub(super) fn plan(&self, run: &Run, now: Timestamp) -> Plan {
-        let age = now.duration_since(run.finished_at.unwrap_or(run.started_at));
         if self.sync.newest.as_ref() != Some(&run.run) {
             Plan::Superseded(self.sync.newest.clone())
-        } else if age > SignedDuration::from_hours(PLAN_HOURS) {
+        } else if run.is_too_old(now) {
             Plan::Expired
         } else {
             Plan::Open

@@ -2,6 +2,7 @@
 
 use directory::{Category, Kind, PerKind};
 use engine::records::{HeldBack, RunCounts};
+use mail::words::{figure, many};
 use serde_json::Value;
 
 use super::{
@@ -9,7 +10,6 @@ use super::{
     row::so_many,
     view::View,
 };
-use crate::plain::{many, number};
 
 /// Changes of one category and kind.
 pub(super) struct Line {
@@ -31,11 +31,11 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn shown(&self) -> String {
-        number(self.total)
+        figure(self.total)
     }
 
     pub(super) fn shown_checked(&self) -> String {
-        number(self.checked)
+        figure(self.checked)
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn deletes(lines: &[Line]) -> Option<String> {
 /// What the brake holds, in sentences (rule 4.8).
 pub(super) fn held(held: &HeldBack) -> Vec<String> {
     let HeldBack { users, groups, members, undone, limits } = held;
-    let limit = |name: &str| number(limits.get(name).and_then(Value::as_u64).unwrap_or_default());
+    let limit = |name: &str| figure(limits.get(name).and_then(Value::as_u64).unwrap_or_default());
     let mut sentences = Vec::new();
     if *users > 0 {
         let who = so_many(Kind::User, *users);
@@ -95,7 +95,11 @@ pub(super) fn held(held: &HeldBack) -> Vec<String> {
         sentences.push(format!("{who} of more than {} members would lose all of them.", limit("members")));
     }
     if *undone > 0 {
-        sentences.push(format!("{} undone before.", many(*undone, "change was", "changes were")));
+        sentences.push(format!(
+            "{} {} undone before.",
+            many(*undone, "change"),
+            if *undone == 1 { "was" } else { "were" }
+        ));
     }
     sentences
 }

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use directory::{Failure, Kind, ObjectId, PerKind, RunId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::credential::Seen;
 use crate::ports::Requests;
+
+/// How long a plan can be applied (rule 4.6).
+pub const PLAN_HOURS: i64 = 24;
 
 /// How many of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,6 +215,12 @@ impl Run {
     /// Whether there is nobody to evaluate and no plan to carry out.
     pub fn is_idle(&self) -> bool {
         !self.worked && self.chunks == 0 && self.everybody == PerKind::default()
+    }
+
+    /// Whether its plan was made too long ago to be applied.
+    pub fn is_too_old(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.finished_at.unwrap_or(self.started_at));
+        age > SignedDuration::from_hours(PLAN_HOURS)
     }
 }
 

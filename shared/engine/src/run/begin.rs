@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use directory::{Code, Failure, Kind, PerKind, RunId, TenantId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Request, World, read::per_run};
@@ -13,14 +13,11 @@ use crate::{
     links::Pages,
     ports::{Change, Clock, Condition, Fault, Graph, Item, NotCommitted, Queue, Secrets, Store, Table, Write},
     records::{
-        Action, Billable, Counts, Entry, Phase, Run, RunCounts, RunState, Schedule, Standing, Tally, Tenant, read,
-        write,
+        Action, Billable, Counts, Entry, PLAN_HOURS, Phase, Run, RunCounts, RunState, Schedule, Standing, Tally,
+        Tenant, read, write,
     },
     schedule,
 };
-
-/// How long a plan can be applied (rule 4.6).
-pub(super) const PLAN_HOURS: i64 = 24;
 
 /// A person's run that was interrupted is taken up so long after its lease has ended.
 const TAKEN_UP_SECONDS: i64 = 60;
@@ -178,7 +175,6 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             Ok(Err(failure))
         };
         if request.action == Action::Apply {
-            let age = self.clock.now().duration_since(run.finished_at.unwrap_or(run.started_at));
             match run.state {
                 RunState::Planned => (),
                 RunState::Applied | RunState::Held => {
@@ -188,7 +184,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                     return refuse(Code::InvalidInput, format!("run {id} has no plan that can be applied"), None);
                 }
             }
-            if age > SignedDuration::from_hours(PLAN_HOURS) {
+            if run.is_too_old(self.clock.now()) {
                 return refuse(Code::Expired, format!("the plan of run {id} is older than {PLAN_HOURS} hours"), None);
             }
             if sync.newest.as_ref() != Some(id) {

@@ -90,6 +90,28 @@ async fn whoever_followed_a_link_gets_there_after_signing_in() {
 }
 
 #[tokio::test]
+async fn every_page_tells_times_in_the_zone_of_the_tenant() {
+    let world = World::new().await;
+    let zone = serde_json::json!({"report": {"time_zone": "Pacific/Kiritimati"}});
+    world.admin(serde_json::json!({"action": "put_tenant", "settings": zone})).await;
+    world.admin(serde_json::json!({"action": "exempt", "address": "alexw@contoso.com"})).await;
+    let browser = administrator(&world).await;
+    for path in ["/", "/settings", "/runs", "/audit", "/exemptions"] {
+        let page = browser.get(path).await;
+        assert!(
+            page.body.contains("(Pacific/Kiritimati)") && page.body.contains("<time datetime=\"20"),
+            "{path}: {page:?}"
+        );
+        // The audit also says which zone it was before.
+        assert!(path == "/audit" || !page.body.contains("UTC<"), "{path}: {page:?}");
+    }
+    let runs = browser.get("/runs").await;
+    let run = runs.body.split("/runs/01").nth(1).unwrap().split('"').next().unwrap();
+    let page = browser.get(&format!("/runs/01{run}")).await;
+    assert!(page.text().contains("(Pacific/Kiritimati), ended "), "{}", page.text());
+}
+
+#[tokio::test]
 async fn only_administrators_manage() {
     let world = World::new().await;
     let browser = world.browser();

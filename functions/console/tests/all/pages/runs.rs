@@ -98,7 +98,7 @@ async fn r4_3_a_run_that_is_at_work_is_named() {
         asked.body.contains("is at work") && asked.body.contains(&format!("/runs/{id}\">See the run")),
         "{asked:?}"
     );
-    assert!(asked.body.contains("since 20"), "since when: {asked:?}");
+    assert!(asked.body.contains("since <time datetime=\"20"), "since when: {asked:?}");
     let typed = "name=\"on\" value=\"add_users\"><span>";
     assert!(
         asked.body.contains(typed) && asked.body.contains("<details open>"),
@@ -217,6 +217,35 @@ async fn r4_12_how_far_a_run_is_is_said_in_words_and_numbers() {
         "{page:?}"
     );
     assert!(browser.get("/runs").await.body.contains(">Under way<"));
+}
+
+#[tokio::test]
+async fn r8_4_a_page_that_is_only_watched_keeps_nobody_signed_in() {
+    let world = World::new().await;
+    let browser = administrator(&world).await;
+    let (path, _) = search(&browser, "").await;
+    world.occupy(path.rsplit('/').next().unwrap()).await;
+    let watch = || browser.send("GET", &path, "", &[("x-watch", "1")]);
+    for _ in 0..3 {
+        world.wait(19 * 60);
+        let page = watch().await;
+        assert_eq!((page.status, page.header("set-cookie")), (StatusCode::OK, ""), "{page:?}");
+    }
+    world.wait(4 * 60);
+    let page = watch().await;
+    assert!(page.location().contains("/?to=%2Fruns%2F"), "an hour of silence: {page:?}");
+    assert!(browser.cookies().is_empty());
+
+    // Whoever looks is there, and a form is not watched.
+    browser.sign_in("adelev@contoso.com").await;
+    for _ in 0..3 {
+        world.wait(40 * 60);
+        assert_eq!(browser.get(&path).await.status, StatusCode::OK);
+    }
+    let token = browser.token().await;
+    let watched = [("x-watch", "1")];
+    let sent = browser.send("POST", "/exemptions/add", &format!("token={token}&address=a@b.example"), &watched).await;
+    assert!(sent.location().ends_with("done=exempt") && !sent.header("set-cookie").is_empty(), "{sent:?}");
 }
 
 #[tokio::test]
