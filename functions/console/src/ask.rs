@@ -103,12 +103,12 @@ pub(crate) fn new_run(now: Timestamp) -> Result<RunId, Fault> {
     RunId::try_from(name).map_err(|err| Fault::permanent("cannot name a run").because(err))
 }
 
-/// The status of a page that says what was refused.
+/// The status of a page that says what was refused: whether it is about what a person asked for, or about the world.
 pub(crate) fn refusal(failure: &Failure) -> StatusCode {
-    if is_theirs(failure) { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_GATEWAY }
-}
-
-/// Whether a failure is about what a person typed, rather than about the world.
-pub(crate) fn is_theirs(failure: &Failure) -> bool {
-    matches!(failure.code, Code::InvalidInput | Code::NotFound | Code::Superseded | Code::Expired | Code::Busy)
+    match failure.code {
+        Code::InvalidInput | Code::NotFound | Code::Superseded | Code::Expired | Code::Busy => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        _ => StatusCode::BAD_GATEWAY,
+    }
 }

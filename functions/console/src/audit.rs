@@ -109,6 +109,7 @@ fn words(action: &str) -> String {
         ("exempt", "Address exempted"),
         ("unexempt", "Exemption ended"),
         ("convert", "User converted"),
+        ("contact_bounced", "Mail to the tech contact came back"),
         ("put_user", "User saved by hand"),
         ("delete_user", "User deleted by hand"),
         ("end_sessions", "Sessions ended"),

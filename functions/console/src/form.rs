@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use url::form_urlencoded;
 
 /// Names and values, in the order in which they were sent.
@@ -40,4 +42,17 @@ impl<S: Sync> FromRequestParts<S> for Fields {
         let sent = parts.extensions.get().cloned();
         Ok(sent.unwrap_or_else(|| Self::parse(parts.uri.query().unwrap_or_default().as_bytes())))
     }
+}
+
+/// The name of one of a few, as addresses of pages and forms carry it.
+pub(crate) fn named(one: impl Serialize) -> String {
+    match serde_json::to_value(one) {
+        Ok(Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+/// One of a few by its name.
+pub(crate) fn by_name<T: DeserializeOwned>(name: &str) -> Option<T> {
+    serde_json::from_value(Value::String(name.to_owned())).ok()
 }

@@ -34,6 +34,8 @@ use crate::{
 
 /// So many people are on a page.
 const ROWS: usize = 20;
+/// With so many users' principal names it is compared what is no address here: more would take longer than a page may.
+const COMPARED: usize = 2_000;
 /// Nobody's name or address is longer.
 const LONGEST: usize = 320;
 
@@ -97,7 +99,7 @@ async fn shown(
     let (explained, listed, tab) = match question {
         Question::Nothing => (None, None, None),
         Question::One(text) => {
-            let answer = match explain::explain(&console.store, tenant, text, now).await? {
+            let answer = match explain::explain_within(&console.store, tenant, text, now, COMPARED).await? {
                 Ok(answer) => answer,
                 Err(failure) => return Ok(page::refused(arrival, shell, Box::new(failure))),
             };

@@ -8,7 +8,7 @@ mod history;
 mod left;
 mod listing;
 mod marks;
-pub(crate) mod names;
+mod names;
 mod row;
 mod search;
 mod show;

@@ -29,6 +29,21 @@ pub async fn explain(
     text: &str,
     now: Timestamp,
 ) -> Result<Result<Value, Failure>, Fault> {
+    explain_within(store, tenant, text, now, usize::MAX).await
+}
+
+/// The same at a bounded cost: what is neither an address nor an id is compared with the principal names of at most so
+/// many users, and the answer says where that were not all.
+///
+/// # Errors
+/// As [`explain`].
+pub async fn explain_within(
+    store: &impl Store,
+    tenant: &TenantId,
+    text: &str,
+    now: Timestamp,
+    most: usize,
+) -> Result<Result<Value, Failure>, Fault> {
     let keys =
         [keys::meta(tenant), keys::sync(tenant), keys::cursor(tenant, Kind::User), keys::cursor(tenant, Kind::Group)];
     let [meta, sync, users, groups] = <[_; 4]>::try_from(store.get(&keys).await?).unwrap_or_default();
@@ -39,7 +54,7 @@ pub async fn explain(
     let exempt = exemptions(store, tenant).await?;
     let rules = Rules { settings: &meta.settings, exempt: &exempt, connection: meta.connection, now, deletions: true };
 
-    let (candidates, at) = find(&loader, text).await?;
+    let Found { candidates, at, all } = find(&loader, text, most).await?;
     let (mut shown, next) = match at {
         Some(at) => {
             let verdicts = unit::plan(&rules, &candidates);
@@ -57,7 +72,13 @@ pub async fn explain(
             shown.push(last(store, tenant, &candidate, &sync).await?);
             (shown, next)
         }
-        None => (nobody(&rules, text), "nothing: neither Entra nor the directory knows it".to_owned()),
+        None if all => {
+            (nobody(&rules, text, NOT_IN_ENTRA), "nothing: neither Entra nor the directory knows it".to_owned())
+        }
+        None => (
+            nobody(&rules, text, NOT_FOUND_YET),
+            "not known: look for it by an address or by a part of its name".to_owned(),
+        ),
     };
     if sync.last_error.is_some() || sync.last_success.is_none() {
         let detail = sync.last_error.map_or("no run has succeeded yet".to_owned(), |failure| failure.message);
@@ -87,7 +108,9 @@ pub(crate) async fn addresses_beside(
 ) -> Result<BTreeSet<Address>, Fault> {
     let items = store.get(&Kind::ALL.map(|kind| keys::cursor(tenant, kind))).await?;
     let [users, groups] = <[_; 2]>::try_from(items).unwrap_or_default();
-    let (mut candidates, at) = find(&loader(store, tenant, users, groups)?, address.as_str()).await?;
+    // A principal name is no address.
+    let Found { mut candidates, at, all: _ } =
+        find(&loader(store, tenant, users, groups)?, address.as_str(), 0).await?;
     Ok(at.map(|at| candidates.swap_remove(at).addresses().into_iter().collect()).unwrap_or_default())
 }
 
@@ -99,8 +122,18 @@ async fn is_undone<S: Store>(loader: &Loader<'_, S>, candidate: &Candidate, verd
     Ok(undone.get(&name).is_some_and(|undone| undone.said == said(entra, *removed)))
 }
 
-/// Everybody who shares an address with the one that is meant, and the place of that one.
-async fn find<S: Store>(loader: &Loader<'_, S>, text: &str) -> Result<(Vec<Candidate>, Option<usize>), Fault> {
+/// Who is meant.
+struct Found {
+    /// Everybody who shares an address with the one that is meant.
+    candidates: Vec<Candidate>,
+    /// The place of that one.
+    at: Option<usize>,
+    /// Everybody was looked at who could be meant.
+    all: bool,
+}
+
+/// Look for who is meant; a principal name among so many users.
+async fn find<S: Store>(loader: &Loader<'_, S>, text: &str, most: usize) -> Result<Found, Fault> {
     let text = text.trim();
     let mut names: Vec<(Kind, ObjectId)> = Vec::new();
     let mut holder = None;
@@ -126,7 +159,11 @@ async fn find<S: Store>(loader: &Loader<'_, S>, text: &str) -> Result<(Vec<Candi
     }
     let mut rows = loader.rows(&names).await?;
     if rows.is_empty() && holder.is_none() {
-        rows.extend(by_principal_name(loader, text).await?);
+        match by_principal_name(loader, text, most).await? {
+            Named::By(found) => rows.push(*found),
+            Named::Nobody => (),
+            Named::PerhapsLater => return Ok(Found { candidates: Vec::new(), at: None, all: false }),
+        }
     }
     let meant = |candidate: &Candidate| {
         let listed = address.as_ref().is_some_and(|address| candidate.addresses().contains(address));
@@ -138,7 +175,7 @@ async fn find<S: Store>(loader: &Loader<'_, S>, text: &str) -> Result<(Vec<Candi
         let candidates: Vec<Candidate> =
             holder.into_iter().map(|held| Candidate { entra: None, held: Some(held) }).collect();
         let at = (!candidates.is_empty()).then_some(0);
-        return Ok((candidates, at));
+        return Ok(Found { candidates, at, all: true });
     }
     let found: Vec<ObjectId> = rows.iter().map(|(id, _)| id.clone()).collect();
     let rank = |candidate: &Candidate| {
@@ -150,9 +187,9 @@ async fn find<S: Store>(loader: &Loader<'_, S>, text: &str) -> Result<(Vec<Candi
     let units = loader.units(rows).await?;
     let places = units.iter().enumerate().flat_map(|(unit, all)| (0..all.len()).map(move |at| (unit, at)));
     let Some((unit, at)) = places.min_by_key(|(unit, at)| rank(&units[*unit][*at])) else {
-        return Ok((Vec::new(), None));
+        return Ok(Found { candidates: Vec::new(), at: None, all: true });
     };
-    Ok((units.into_iter().nth(unit).unwrap_or_default(), Some(at)))
+    Ok(Found { candidates: units.into_iter().nth(unit).unwrap_or_default(), at: Some(at), all: true })
 }
 
 /// Whether an object is gone from Entra, or marked as deleted where Entra does not know it.
@@ -163,19 +200,30 @@ fn is_gone(candidate: &Candidate) -> bool {
     }
 }
 
-/// The user with a principal name. Nothing is kept by it, so that the whole mirror of users is looked through.
-async fn by_principal_name<S: Store>(
-    loader: &Loader<'_, S>,
-    name: &str,
-) -> Result<Option<(ObjectId, MirrorRow)>, Fault> {
+/// Who has a principal name.
+enum Named {
+    By(Box<(ObjectId, MirrorRow)>),
+    Nobody,
+    /// It is none of those that were looked at.
+    PerhapsLater,
+}
+
+/// The user with a principal name. Nothing is kept by it, so that the mirror of users is looked through: so many of them.
+async fn by_principal_name<S: Store>(loader: &Loader<'_, S>, name: &str, most: usize) -> Result<Named, Fault> {
+    let mut left = most;
     for shard in keys::SHARDS.chars() {
-        let mut range = Range { ..keys::all(Table::Directory, keys::mirror_pk(loader.tenant, Kind::User, shard)) };
+        let mut range = keys::all(Table::Directory, keys::mirror_pk(loader.tenant, Kind::User, shard));
         loop {
+            if left == 0 {
+                return Ok(Named::PerhapsLater);
+            }
+            range.limit = range.limit.min(left);
             let page = loader.store.list(&range).await?;
+            left = left.saturating_sub(page.items.len());
             for (id, item) in page.items {
                 let is = item["entra"]["upn"].as_str().is_some_and(|upn| upn.eq_ignore_ascii_case(name));
                 if let (true, Ok(id)) = (is, ObjectId::try_from(id)) {
-                    return Ok(Some((id, MirrorRow::read(Kind::User, item)?)));
+                    return Ok(Named::By(Box::new((id, MirrorRow::read(Kind::User, item)?))));
                 }
             }
             match page.more {
@@ -184,7 +232,7 @@ async fn by_principal_name<S: Store>(
             }
         }
     }
-    Ok(None)
+    Ok(Named::Nobody)
 }
 
 fn would(verdict: &Verdict, undone: bool, next: &str) -> Step {
@@ -230,19 +278,18 @@ async fn last(store: &impl Store, tenant: &TenantId, candidate: &Candidate, sync
     Ok(Step { rule: "4.12".into(), question: "what happened last time?".into(), answer, detail })
 }
 
-fn nobody(rules: &Rules<'_>, text: &str) -> Vec<Step> {
+const NOT_IN_ENTRA: &str = "no object of Entra has it, as far as Entra was read";
+const NOT_FOUND_YET: &str =
+    "no object of Entra has it as an address or an id; only a part of the principal names was compared";
+
+fn nobody(rules: &Rules<'_>, text: &str, why: &str) -> Vec<Step> {
     let step = |rule: &str, question: &str, answer: &str, detail: String| Step {
         rule: rule.to_owned(),
         question: question.to_owned(),
         answer: answer.to_owned(),
         detail,
     };
-    let mut steps = vec![step(
-        "2.13",
-        "is it found in Entra?",
-        "no",
-        "no object of Entra has it, as far as Entra was read".to_owned(),
-    )];
+    let mut steps = vec![step("2.13", "is it found in Entra?", "no", why.to_owned())];
     if let Ok(address) = Address::parse(text) {
         let domain = address.domain();
         let registered = rules.settings.is_registered(&domain);

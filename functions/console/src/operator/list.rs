@@ -19,10 +19,9 @@ use crate::{
     Console,
     arrival::Arrival,
     fit::cut,
-    form::Fields,
+    form::{Fields, by_name, named},
     mark::Mark,
     page,
-    runs::names::{by_name, named},
     session::Person,
     shell::{Place, Shell},
 };

@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
 use super::{LONGEST, Lists};
-use crate::{fit::cut, moment::Moment, session::Person, shell::Shell};
+use crate::{fit::cut, form::by_name, moment::Moment, session::Person, shell::Shell};
 
 /// So many characters of a name are in a list.
 const SHOWN: usize = 80;
@@ -45,13 +45,12 @@ pub(crate) fn tabs(current: Option<Lists>) -> Vec<Tab> {
     TABS.into_iter().map(|(lists, name, label)| Tab { name, label, current: current == Some(lists) }).collect()
 }
 
-fn type_name(name: &str) -> &'static str {
-    match name {
-        "end_user" => "End user",
-        "silent_user" => "Silent user",
-        "functional_account" => "Functional account",
-        "organization_admin" => "Administrator",
-        _ => "User",
+fn type_name(user_type: UserType) -> &'static str {
+    match user_type {
+        UserType::EndUser => "End user",
+        UserType::SilentUser => "Silent user",
+        UserType::FunctionalAccount => "Functional account",
+        UserType::OrganizationAdmin => "Administrator",
     }
 }
 
@@ -136,7 +135,7 @@ impl Object {
         if kind == Kind::User {
             let state = if is("is_active") { "Active" } else { "Inactive" };
             facts.extend([
-                ("Type", type_name(&text("type")).to_owned()),
+                ("Type", by_name(&text("type")).map_or("User", type_name).to_owned()),
                 ("State", state.to_owned()),
                 ("Digests", yes(is("digests"))),
             ]);
@@ -234,13 +233,7 @@ impl Row {
         let (name, addresses, what, active) = match &found.held {
             Held::User(user) => {
                 let name = user.profile.display_name.clone().unwrap_or_default();
-                let kind = match user.kind {
-                    UserType::EndUser => "End user",
-                    UserType::SilentUser => "Silent user",
-                    UserType::FunctionalAccount => "Functional account",
-                    UserType::OrganizationAdmin => "Administrator",
-                };
-                (name, &user.addresses, kind, user.is_active)
+                (name, &user.addresses, type_name(user.kind), user.is_active)
             }
             Held::Group(group) => (group.name.clone(), &group.addresses, "Group", true),
         };

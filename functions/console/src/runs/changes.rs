@@ -20,7 +20,7 @@ use super::{
     summary::{self, Line},
     view::{List, View},
 };
-use crate::{Console, arrival::Arrival, page, shell::Shell};
+use crate::{Console, arrival::Arrival, form::named, health::for_people, page, shell::Shell};
 
 /// So many warnings are shown.
 const WARNINGS: usize = 10;
@@ -31,7 +31,7 @@ struct Changes<'a> {
     shell: Shell<'a>,
     title: &'static str,
     about: About,
-    error: Option<Box<Failure>>,
+    error: Option<Failure>,
     warnings: Vec<String>,
     /// What the brake says of the plan, or holds.
     verdict: Option<Vec<String>>,
@@ -81,11 +81,7 @@ impl Changes<'_> {
     /// The filter that a search for a text keeps.
     fn kept(&self) -> impl Iterator<Item = (&'static str, String)> {
         let View { category, kind, outcome, .. } = self.view;
-        let named = [
-            ("category", category.map(names::named)),
-            ("kind", kind.map(names::named)),
-            ("outcome", outcome.map(names::named)),
-        ];
+        let named = [("category", category.map(named)), ("kind", kind.map(named)), ("outcome", outcome.map(named))];
         named.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
 
@@ -132,7 +128,7 @@ pub(super) async fn shown(
     let changes = Changes {
         title: title(run, &lines),
         about: About::of(run, false, &shell.person.zone),
-        error: run.error.clone().map(Box::new),
+        error: run.error.clone().map(for_people),
         warnings: run.warnings.iter().take(WARNINGS).map(|warning| words::stopped(&warning.message)).collect(),
         verdict: held,
         billable: billable(run.billable),

@@ -11,7 +11,7 @@ use super::{
     row::Beside,
     view::{List, View},
 };
-use crate::{Console, arrival::Arrival, page, shell::Shell};
+use crate::{Console, arrival::Arrival, form::named, page, shell::Shell};
 
 #[derive(Template)]
 #[template(path = "run_left.html")]
@@ -28,13 +28,11 @@ struct Left<'a> {
 
 impl Left<'_> {
     fn reasons(&self) -> impl Iterator<Item = (String, &'static str, bool)> {
-        REASONS.iter().map(|reason| (names::named(reason), names::reason(*reason), self.view.reason == Some(*reason)))
+        REASONS.iter().map(|reason| (named(reason), names::reason(*reason), self.view.reason == Some(*reason)))
     }
 
     fn kinds_of(&self) -> impl Iterator<Item = (String, &'static str, bool)> {
-        self.kinds
-            .iter()
-            .map(|(kind, words)| (kind.map(names::named).unwrap_or_default(), *words, self.view.kind == *kind))
+        self.kinds.iter().map(|(kind, words)| (kind.map(named).unwrap_or_default(), *words, self.view.kind == *kind))
     }
 }
 

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use directory::{Category, Kind};
 use serde_json::{Value, json};
 
-use super::names::{by_name, named};
-use crate::form::Fields;
+use crate::form::{Fields, by_name, named};
 
 /// What the marks of one category and kind become.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -2,17 +2,15 @@
 
 use directory::{Category, Kind, Outcome, SkipReason};
 use engine::records::{Action, RunState};
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 
 use crate::mark::Mark;
 
 /// The categories that a run carries out, in the order of a plan.
-pub(crate) const CATEGORIES: [Category; 4] =
+pub(super) const CATEGORIES: [Category; 4] =
     [Category::Adding, Category::Updating, Category::Disabling, Category::Deleting];
 
 /// A category as people know it.
-pub(crate) fn category(category: Category) -> &'static str {
+pub(super) fn category(category: Category) -> &'static str {
     match category {
         Category::Adding => "Adding",
         Category::Updating => "Updating",
@@ -23,7 +21,7 @@ pub(crate) fn category(category: Category) -> &'static str {
 }
 
 /// Several of a kind.
-pub(crate) fn kinds(kind: Kind) -> &'static str {
+pub(super) fn kinds(kind: Kind) -> &'static str {
     match kind {
         Kind::User => "users",
         Kind::Group => "groups",
@@ -31,7 +29,7 @@ pub(crate) fn kinds(kind: Kind) -> &'static str {
 }
 
 /// What became of a change.
-pub(crate) fn outcome(outcome: Outcome) -> Mark {
+pub(super) fn outcome(outcome: Outcome) -> Mark {
     match outcome {
         Outcome::Applied => Mark::good("Applied"),
         Outcome::Failed => Mark::bad("Failed"),
@@ -42,7 +40,7 @@ pub(crate) fn outcome(outcome: Outcome) -> Mark {
 }
 
 /// Where a run stands; one that nobody goes on with says so.
-pub(crate) fn state(state: RunState, interrupted: bool) -> Mark {
+pub(super) fn state(state: RunState, interrupted: bool) -> Mark {
     match state {
         RunState::Continuing if interrupted => Mark::bad("Interrupted"),
         RunState::Continuing => Mark::quiet("Under way"),
@@ -54,7 +52,7 @@ pub(crate) fn state(state: RunState, interrupted: bool) -> Mark {
 }
 
 /// What a run was asked to do.
-pub(crate) fn action(action: Action, undoes: bool) -> &'static str {
+pub(super) fn action(action: Action, undoes: bool) -> &'static str {
     match action {
         _ if undoes => "Undo",
         Action::Sync => "Synchronisation",
@@ -66,7 +64,7 @@ pub(crate) fn action(action: Action, undoes: bool) -> &'static str {
 }
 
 /// Why somebody is skipped, in a few words.
-pub(crate) fn reason(reason: SkipReason) -> &'static str {
+pub(super) fn reason(reason: SkipReason) -> &'static str {
     match reason {
         SkipReason::NoSmtpAddress => "No e-mail address",
         SkipReason::DomainNotRegistered => "Domain not registered",
@@ -80,7 +78,7 @@ pub(crate) fn reason(reason: SkipReason) -> &'static str {
 }
 
 /// Every reason, in the order of the rules.
-pub(crate) const REASONS: [SkipReason; 8] = [
+pub(super) const REASONS: [SkipReason; 8] = [
     SkipReason::NoSmtpAddress,
     SkipReason::DomainNotRegistered,
     SkipReason::SignInBlocked,
@@ -92,7 +90,7 @@ pub(crate) const REASONS: [SkipReason; 8] = [
 ];
 
 /// The fields of a change in the order in which people look for them, and what they are called.
-pub(crate) const FIELDS: [(&str, &str); 20] = [
+pub(super) const FIELDS: [(&str, &str); 20] = [
     ("primary_email", "Primary address"),
     ("alias_emails", "Aliases"),
     ("display_name", "Display name"),
@@ -129,13 +127,13 @@ const VALUES: [(&str, &str); 9] = [
 ];
 
 /// A value of a field that holds one of a few.
-pub(crate) fn value<'a>(field: &str, value: &'a str) -> &'a str {
+pub(super) fn value<'a>(field: &str, value: &'a str) -> &'a str {
     let known = ["type", "kind", "managed_by"].contains(&field);
     VALUES.iter().find(|(name, _)| known && *name == value).map_or(value, |(_, words)| words)
 }
 
 /// What a setting of What or How is called (rules 2.1 and 3.1).
-pub(crate) const SWITCHES: [(&str, &str); 10] = [
+pub(super) const SWITCHES: [(&str, &str); 10] = [
     ("sync_active_users", "Users"),
     ("sync_distribution_groups", "Distribution and Microsoft 365 groups"),
     ("sync_security_groups", "Security groups"),
@@ -148,17 +146,4 @@ pub(crate) const SWITCHES: [(&str, &str); 10] = [
     ("remove_deleted_groups", "Remove deleted groups"),
 ];
 /// So many of them say what is synchronised; the others how.
-pub(crate) const WHAT: usize = 4;
-
-/// The name of one of a few, as addresses of pages and forms carry it.
-pub(crate) fn named(one: impl Serialize) -> String {
-    match serde_json::to_value(one) {
-        Ok(Value::String(name)) => name,
-        _ => String::new(),
-    }
-}
-
-/// One of a few by its name.
-pub(crate) fn by_name<T: DeserializeOwned>(name: &str) -> Option<T> {
-    serde_json::from_value(Value::String(name.to_owned())).ok()
-}
+pub(super) const WHAT: usize = 4;

@@ -12,7 +12,7 @@ use super::{
     names::{self, FIELDS},
     view::View,
 };
-use crate::{fit::cut, mark::Mark};
+use crate::{fit::cut, form::named, mark::Mark};
 
 /// How much of a change is shown.
 #[derive(Debug, Clone, Copy)]
@@ -178,7 +178,7 @@ pub(super) fn line(at: usize, path: &str, view: &View, row: &browse::Row, beside
     let line = Line {
         at,
         id: &change.id,
-        key: format!("{} {} {} {state}", names::named(change.category), change.object.name(), change.id),
+        key: format!("{} {} {} {state}", named(change.category), change.object.name(), change.id),
         more: match beside {
             Beside::Box(_) => format!("?change={}{}", change.id, query.replacen('?', "&", 1)),
             Beside::Outcome | Beside::Nothing => format!("{path}/changes/{}{query}", change.id),

@@ -14,13 +14,12 @@ use engine::{
     ports::Fault,
     records::{Run, RunState},
 };
+use jiff::Timestamp;
 use mail::words::many;
 
 use super::{
     about::About,
-    changes,
-    history::is_about_to_start,
-    left, names,
+    changes, left, names,
     standing::Standing,
     view::{List, View},
 };
@@ -80,6 +79,13 @@ pub(super) async fn shown(
         List::Changes => changes::shown(console, arrival, status, shell, &run, &standing, view).await,
         List::Skipped | List::NotEnabled => left::shown(console, arrival, shell, &run, view).await,
     }
+}
+
+/// Whether a run's name is so new that the run may be about to start.
+fn is_about_to_start(id: &str, now: Timestamp) -> bool {
+    let Ok(name) = ulid::Ulid::from_string(id) else { return false };
+    let made = i64::try_from(name.timestamp_ms()).unwrap_or(i64::MAX);
+    (-5_000..=60_000).contains(&now.as_millisecond().saturating_sub(made))
 }
 
 /// A run of the person's own tenant.

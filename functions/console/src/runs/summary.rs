@@ -10,6 +10,7 @@ use super::{
     row::so_many,
     view::View,
 };
+use crate::form::named;
 
 /// Changes of one category and kind.
 pub(super) struct Line {
@@ -62,7 +63,7 @@ pub(super) fn lines(counts: &RunCounts, view: &View, unchecked: impl Fn(Category
             checked: total.saturating_sub(unchecked(category, kind, total)),
             current: view.category == Some(category) && view.kind == Some(kind),
             query: only.query(),
-            key: format!("{} {}", names::named(category), kind.name()),
+            key: format!("{} {}", named(category), kind.name()),
             category,
             kind,
         }

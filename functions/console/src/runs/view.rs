@@ -5,8 +5,7 @@ use engine::browse::{Filter, Left};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded::Serializer;
 
-use super::names::{by_name, named};
-use crate::form::Fields;
+use crate::form::{Fields, by_name, named};
 
 /// No cursor of ours is longer.
 const LONGEST_CURSOR: usize = 2_000;

@@ -1,6 +1,6 @@
 //! The way of an address through the rules, as operators ask for it.
 
-use engine::explain::explain;
+use engine::explain::{explain, explain_within};
 use serde_json::{Value, json};
 use tests::{turnstile::drive, world::World};
 
@@ -32,6 +32,23 @@ fn r4_13_who_has_an_address_comes_before_who_had_it() {
     assert!(found("ann").starts_with("no: user ann is deleted"), "and so is its id");
     assert!(found("bob").starts_with("yes: user bob"), "{bob}");
     assert!(found("BOB@upn.example").starts_with("no: no object of Entra has it"));
+}
+
+#[test]
+fn r4_13_a_principal_name_is_looked_for_among_so_many_users_as_a_caller_can_wait_for() {
+    let world = World::new();
+    for name in ["ann", "bob", "cy"] {
+        world.entra.hire(name);
+    }
+    world.sync_twice();
+    let next = |text: &str, most| {
+        let answer =
+            drive(explain_within(&world.store, &world.tenant, text, world.now(), most)).unwrap().unwrap().unwrap();
+        answer["next"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(next("nobody@upn.example", 100), "nothing: neither Entra nor the directory knows it");
+    assert_eq!(next("nobody@upn.example", 2), "not known: look for it by an address or by a part of its name");
+    assert_eq!(next("ann@contoso.com", 0), "nothing: it is as it should be", "an address is found at once");
 }
 
 #[test]
