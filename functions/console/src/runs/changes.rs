@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
-use directory::{Failure, Kind, Outcome};
+use directory::{Failure, Kind, Outcome, RunId};
 use engine::{
     operator::Refused,
     ports::Fault,
@@ -19,7 +19,7 @@ use super::{
     summary::{self, Line},
     view::{List, View},
 };
-use crate::{Console, arrival::Arrival, page, plain::number, shell::Shell};
+use crate::{Console, arrival::Arrival, ask::new_run, page, plain::number, shell::Shell};
 
 /// So many warnings are shown.
 const WARNINGS: usize = 10;
@@ -50,6 +50,8 @@ struct Changes<'a> {
     listing: Listing,
     release: Release,
     undo: bool,
+    /// The id of the run that a form asks for.
+    new: RunId,
 }
 
 /// Why a plan cannot be applied.
@@ -153,6 +155,7 @@ pub(super) async fn shown(
         listing,
         release: release(run, standing),
         undo: matches!(run.state, RunState::Applied | RunState::Held) && run.chunks > 0,
+        new: new_run((console.clock)())?,
         shell,
     };
     Ok(page::render(arrival, status, &changes))

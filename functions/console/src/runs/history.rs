@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
+use directory::RunId;
 use engine::{browse, operator::Refused, ports::Fault, records::Run};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -15,6 +16,7 @@ use super::{
 use crate::{
     Console,
     arrival::Arrival,
+    ask::new_run,
     form::Fields,
     manage::Manager,
     page,
@@ -56,6 +58,8 @@ struct History<'a> {
     how: Vec<Switch>,
     /// What was asked for, where it was refused.
     full: bool,
+    /// The id of the run that the form asks for.
+    new: RunId,
     opened: bool,
     runs: Vec<Line>,
     next: Option<String>,
@@ -104,6 +108,7 @@ pub(super) async fn shown(
         what,
         how,
         full: asked.is_some_and(|form| form.has("full")),
+        new: new_run((console.clock)())?,
         opened: asked.is_some_and(|form| !super::search::own(form).is_empty()),
         runs: page.rows.iter().map(|run| line(run, &standing)).collect(),
         next: page.next,
