@@ -10,10 +10,18 @@ use jiff::Timestamp;
 use platform::{Function, Functions};
 use serde_json::{Value, json};
 
-use crate::{Console, session::Person};
+use crate::{Console, form::Fields, session::Person};
 
 /// How long a person waits for a run before its page shows how far it is.
 const SHORTLY: Duration = Duration::from_millis(2_500);
+
+/// The name of a form's field that holds the id of the run that it asks for.
+const AS: &str = "as";
+/// A page gives its form the id of the run that it asks for, and that holds for so long, in milliseconds: the engine takes
+/// no id of another time.
+const HOLDS: i64 = 10 * 60_000;
+/// The clocks of two machines may differ by so much.
+const SKEW: i64 = 60_000;
 
 /// An answer under way.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Value, Fault>> + Send>>;
@@ -103,6 +111,27 @@ pub(crate) fn new_run(now: Timestamp) -> Result<RunId, Fault> {
     RunId::try_from(name).map_err(|err| Fault::permanent("cannot name a run").because(err))
 }
 
+/// The id of the run that a form asks for: the one that its page gave it, so that pressing its button twice asks for one
+/// run. Where the page has been open for too long, a new one that is the same for both clicks of a double click.
+pub(crate) fn run_of(form: &Fields, now: Timestamp) -> Result<RunId, Fault> {
+    let given = form.text(AS).and_then(|given| Some((given, ulid::Ulid::from_string(given).ok()?)));
+    let Some((given, ulid)) = given.filter(|(given, ulid)| ulid.to_string() == *given) else { return new_run(now) };
+    let made = i64::try_from(ulid.timestamp_ms()).unwrap_or(i64::MAX);
+    let now = now.as_millisecond();
+    let name = if (-SKEW..=HOLDS).contains(&now.saturating_sub(made)) {
+        given.to_owned()
+    } else {
+        let minute = u64::try_from(now - now.rem_euclid(SKEW)).unwrap_or_default();
+        ulid::Ulid::from_parts(minute, ulid.random()).to_string()
+    };
+    RunId::try_from(name).map_err(|err| Fault::permanent("cannot name a run").because(err))
+}
+
+/// Whether a refusal says no more than that this very run is at work, or was.
+pub(crate) fn is_of(failure: &Failure, run: &RunId) -> bool {
+    matches!(failure.code, Code::Busy | Code::Superseded) && failure.run.as_deref() == Some(run.as_str())
+}
+
 /// The status of a page that says what was refused: whether it is about what a person asked for, or about the world.
 pub(crate) fn refusal(failure: &Failure) -> StatusCode {
     match failure.code {
@@ -110,5 +139,36 @@ pub(crate) fn refusal(failure: &Failure) -> StatusCode {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         _ => StatusCode::BAD_GATEWAY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, sent: &str, now: &str, expected: Option<&str>) {
+        let now: Timestamp = now.parse().unwrap();
+        let run = |sent: &str| run_of(&Fields::parse(sent.as_bytes()), now).unwrap();
+        match expected {
+            Some(expected) => assert_eq!(run(sent).as_str(), expected, "{name}"),
+            None => assert_ne!(run(sent), run(sent), "{name}"),
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn s9_a_form_asks_for_the_run_of_its_page() {
+        // 2026-11-22T10:00:00Z
+        let id = "01M81B5H80ABCDEFGHJKMNPQRS";
+        let sent = format!("as={id}");
+        check("at once",             &sent, "2026-11-22T10:00:00Z", Some(id));
+        check("ten minutes later",   &sent, "2026-11-22T10:10:00Z", Some(id));
+        check("a clock behind",      &sent, "2026-11-22T09:59:30Z", Some(id));
+        check("a page of an hour",   &sent, "2026-11-22T11:00:20Z", Some("01M81EKCW0ABCDEFGHJKMNPQRS"));
+        check("and its second click", &sent, "2026-11-22T11:00:59Z", Some("01M81EKCW0ABCDEFGHJKMNPQRS"));
+        check("a page of tomorrow",  &sent, "2026-11-21T10:00:00Z", Some("01M7YRRT80ABCDEFGHJKMNPQRS"));
+        for none in ["", "as=", "as=x", "as=01m81b5h80abcdefghjkmnpqrs", "as=../../x", "run=01M81B5H80ABCDEFGHJKMNPQRS"] {
+            check(none, none, "2026-11-22T10:00:00Z", None);
+        }
     }
 }

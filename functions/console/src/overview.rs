@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
-use directory::{Failure, facts::CredentialState};
+use directory::{Failure, RunId, facts::CredentialState};
 use engine::{
     glance::{self, Glance},
     operator::Refused,
@@ -15,6 +15,7 @@ use mail::words;
 use crate::{
     Console,
     arrival::Arrival,
+    ask::new_run,
     health::{Credential, Health, Next, for_people},
     mark::Mark,
     moment::Moment,
@@ -30,6 +31,8 @@ struct Overview<'a> {
     health: Health,
     waiting: Vec<Waiting>,
     figures: Vec<Figure>,
+    /// The id of the run that the form asks for.
+    new: RunId,
 }
 
 /// Something that waits for a person.
@@ -72,6 +75,7 @@ pub(crate) async fn show(console: &Console, arrival: &Arrival, shell: Shell<'_>)
         health: Health::of(&glance, now),
         waiting: waiting(&glance, now),
         figures: figures(&glance),
+        new: new_run(now)?,
         shell,
     };
     Ok(page::render(arrival, StatusCode::OK, &overview))

@@ -96,6 +96,10 @@ const DONE: &[(&str, &str)] = &[
     ("connected", "Connected: Microsoft accepts the connection."),
     ("unconnected", "The connection was tested, and does not work yet. It is said below why."),
     ("saved-unconnected", "The connection is saved, and does not work yet. It is said below why."),
+    (
+        "already",
+        "This was carried out already, and once. Below is what became of it; what was marked since does not count.",
+    ),
     ("secret", "SUCCESS: the secret works, and is saved. Connected."),
     ("secret-kept", "The secret is saved. It is tried as soon as the connection is complete."),
 ];

@@ -7,16 +7,16 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use directory::Failure;
-use engine::ports::Fault;
+use directory::{Code, Failure};
+use engine::{ports::Fault, records::RunState};
 use platform::Function;
 use serde_json::{Value, json};
 
-use super::{marks, show, view::View};
+use super::{marks, show, standing::Standing, view::View};
 use crate::{
     Console,
     arrival::Arrival,
-    ask::{Asked, new_run, refusal},
+    ask::{Asked, is_of, refusal, run_of},
     form::Fields,
     manage::Manager,
     page,
@@ -58,7 +58,7 @@ pub(super) async fn release(
     form: Fields,
 ) -> Response {
     let on = On { console: &console, arrival: &arrival, person: &person, id: &id, form: &form };
-    page::answer(&arrival, on.asked(json!({"action": "release"})).await)
+    page::answer(&arrival, on.asked(json!({"action": "release"}), &[RunState::Applied]).await)
 }
 
 /// `POST /runs/{run}/undo`
@@ -106,29 +106,48 @@ impl On<'_> {
     /// Save what the form marks, and carry out what is checked.
     async fn applied(&self) -> Result<Response, Fault> {
         if let Err(failure) = self.marked().await? {
-            return self.refused(failure).await;
+            return self.pressed_twice(failure, &[RunState::Applied, RunState::Held]).await;
         }
-        self.asked(json!({"action": "apply", "reviewed": true})).await
+        self.asked(json!({"action": "apply", "reviewed": true}), &[RunState::Applied, RunState::Held]).await
     }
 
-    /// Ask something of the run, and show it.
-    async fn asked(&self, mut event: Value) -> Result<Response, Fault> {
+    /// Ask something of the run, and show it; `done` are the states of a run of which it was done.
+    async fn asked(&self, mut event: Value, done: &[RunState]) -> Result<Response, Fault> {
         event["run"] = json!(self.id);
         match self.console.run(self.person, event).await? {
             Asked::Said(Ok(_)) => self.lead(""),
-            Asked::Said(Err(failure)) => self.refused(failure).await,
+            Asked::Said(Err(failure)) => self.pressed_twice(failure, done).await,
             Asked::UnderWay => self.lead(&format!("?asked={}", (self.console.clock)().as_second())),
         }
     }
 
     /// Ask for the plan that undoes the run, and show that one.
     async fn undone(&self) -> Result<Response, Fault> {
-        let new = new_run((self.console.clock)())?;
+        let now = (self.console.clock)();
+        let new = run_of(self.form, now)?;
         let event = json!({"action": "undo", "run": self.id, "as": new});
-        if let Asked::Said(Err(failure)) = self.console.run(self.person, event).await? {
+        let query = match self.console.run(self.person, event).await? {
+            Asked::Said(Err(failure)) if !is_of(&failure, &new) => return self.refused(failure).await,
+            Asked::Said(_) => String::new(),
+            Asked::UnderWay => format!("?asked={}&undo={}", now.as_second(), self.known_id()),
+        };
+        page::redirect(StatusCode::SEE_OTHER, &format!("{}/runs/{new}{query}", self.arrival.base))
+    }
+
+    /// What was refused because this very run is at work, or is done already, was asked for before: by a double click, or
+    /// by somebody else. The person sees the run, and whatever became of it.
+    async fn pressed_twice(&self, failure: Box<Failure>, done: &[RunState]) -> Result<Response, Fault> {
+        if !matches!(failure.code, Code::Busy | Code::Superseded) {
             return self.refused(failure).await;
         }
-        page::redirect(StatusCode::SEE_OTHER, &format!("{}/runs/{new}", self.arrival.base))
+        let Some(run) = show::find(self.console, self.person, self.id).await? else {
+            return self.refused(failure).await;
+        };
+        if run.state == RunState::Continuing {
+            let standing = Standing::of(self.console, &self.person.tenant).await?;
+            return if standing.has_left(&run) { self.refused(failure).await } else { self.lead("") };
+        }
+        if done.contains(&run.state) { self.lead("?done=already") } else { self.refused(failure).await }
     }
 
     async fn marked(&self) -> Result<Result<(), Box<Failure>>, Fault> {
@@ -151,8 +170,12 @@ impl On<'_> {
 
     /// To another page of the run. Whatever a form says, it is one of ours and of this run.
     fn lead(&self, to: &str) -> Result<Response, Fault> {
-        let id = if is_id(self.id) { self.id } else { "" };
-        page::redirect(StatusCode::SEE_OTHER, &format!("{}/runs/{id}{to}", self.arrival.base))
+        page::redirect(StatusCode::SEE_OTHER, &format!("{}/runs/{}{to}", self.arrival.base, self.known_id()))
+    }
+
+    /// The id, where it can be one.
+    fn known_id(&self) -> &str {
+        if is_id(self.id) { self.id } else { "" }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
-use directory::{Failure, Kind, Outcome};
+use directory::{Failure, Kind, Outcome, RunId};
 use engine::{
     operator::Refused,
     ports::Fault,
@@ -20,7 +20,7 @@ use super::{
     summary::{self, Line},
     view::{List, View},
 };
-use crate::{Console, arrival::Arrival, form::named, health::for_people, page, shell::Shell};
+use crate::{Console, arrival::Arrival, ask::new_run, form::named, health::for_people, page, shell::Shell};
 
 /// So many warnings are shown.
 const WARNINGS: usize = 10;
@@ -51,6 +51,8 @@ struct Changes<'a> {
     listing: Listing,
     release: Release,
     undo: bool,
+    /// The id of the run that a form asks for.
+    new: RunId,
 }
 
 /// Why a plan cannot be applied.
@@ -150,6 +152,7 @@ pub(super) async fn shown(
         listing,
         release: release(run, standing),
         undo: matches!(run.state, RunState::Applied | RunState::Held) && run.chunks > 0,
+        new: new_run((console.clock)())?,
         shell,
     };
     Ok(page::render(arrival, status, &changes))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
-use directory::TimeZone;
+use directory::{RunId, TimeZone};
 use engine::{browse, operator::Refused, ports::Fault, records::Run};
 use mail::words::figure;
 use serde_json::Value;
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Console,
     arrival::Arrival,
+    ask::new_run,
     fit::cut,
     form::Fields,
     manage::Manager,
@@ -60,6 +61,8 @@ struct History<'a> {
     how: Vec<Switch>,
     /// What was asked for, where it was refused.
     full: bool,
+    /// The id of the run that the form asks for.
+    new: RunId,
     opened: bool,
     runs: Vec<Line>,
     next: Option<String>,
@@ -108,6 +111,7 @@ pub(super) async fn shown(
         what,
         how,
         full: asked.is_some_and(|form| form.has("full")),
+        new: new_run((console.clock)())?,
         opened: asked.is_some_and(|form| !super::search::own(form).is_empty()),
         runs: page.rows.iter().map(|run| line(run, &standing, &shell.person.zone)).collect(),
         next: page.next,

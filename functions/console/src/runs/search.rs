@@ -10,7 +10,7 @@ use super::{history, names::SWITCHES};
 use crate::{
     Console,
     arrival::Arrival,
-    ask::{Asked, new_run, refusal},
+    ask::{Asked, is_of, refusal, run_of},
     form::Fields,
     manage::Manager,
     page,
@@ -18,7 +18,7 @@ use crate::{
     shell::{Place, Shell},
 };
 
-/// `POST /runs/search`: `full`, `on` for each setting that is switched on, `was` for each that is so in what is saved.
+/// `POST /runs/search`: `as` for the run's id, `full`, `on` for each setting that is switched on, `was` for each that is so in what is saved.
 pub(super) async fn search(
     State(console): State<Arc<Console>>,
     arrival: Arrival,
@@ -29,19 +29,25 @@ pub(super) async fn search(
 }
 
 async fn searched(console: &Console, arrival: &Arrival, person: &Person, form: &Fields) -> Result<Response, Fault> {
-    let id = new_run((console.clock)())?;
+    let id = run_of(form, (console.clock)())?;
     let mut event = json!({"action": "preview", "as": id, "full": form.has("full")});
     let own = own(form);
     if !own.is_empty() {
         event["settings"] = Value::Object(own);
     }
-    if let Asked::Said(Err(failure)) = console.run(person, event).await? {
-        let query = Fields::default();
-        let status = refusal(&failure);
-        let shell = Shell::new(arrival, person, Place::Runs, &query).refused(failure);
-        return history::shown(console, arrival, status, shell, None, Some(form)).await;
-    }
-    page::redirect(StatusCode::SEE_OTHER, &format!("{}/runs/{id}", arrival.base))
+    let asked = match console.run(person, event).await? {
+        Asked::Said(Err(failure)) if !is_of(&failure, &id) => Err(failure),
+        Asked::Said(_) => Ok(String::new()),
+        Asked::UnderWay => Ok(format!("?asked={}", (console.clock)().as_second())),
+    };
+    let failure = match asked {
+        Ok(query) => return page::redirect(StatusCode::SEE_OTHER, &format!("{}/runs/{id}{query}", arrival.base)),
+        Err(failure) => failure,
+    };
+    let query = Fields::default();
+    let status = refusal(&failure);
+    let shell = Shell::new(arrival, person, Place::Runs, &query).refused(failure);
+    history::shown(console, arrival, status, shell, None, Some(form)).await
 }
 
 /// The settings of this search only: what a person has switched, and nothing that stands as the page showed it.

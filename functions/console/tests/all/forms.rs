@@ -62,6 +62,11 @@ impl Form {
         self
     }
 
+    /// By a button that sends it elsewhere.
+    pub(crate) fn to(self, action: &str) -> Self {
+        Self { action: action.to_owned(), ..self }
+    }
+
     /// What a field holds.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())

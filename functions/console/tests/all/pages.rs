@@ -11,3 +11,4 @@ mod reports;
 mod review;
 mod runs;
 mod settings;
+mod twice;
