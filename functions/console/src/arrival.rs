@@ -16,9 +16,10 @@ use axum::{
     response::Response,
 };
 use tracing::Instrument as _;
+use url::form_urlencoded;
 use uuid::Uuid;
 
-use crate::Console;
+use crate::{Console, home};
 
 /// One request: where it came to, and what it is called in the log.
 #[derive(Debug, Clone)]
@@ -52,8 +53,12 @@ pub(crate) async fn arrive(State(console): State<Arc<Console>>, mut request: Req
     let arrival = Arrival { base: console.settings.console_url.clone(), request: name };
     let span = tracing::info_span!("console", request = arrival.request, tenant = tracing::field::Empty);
     let plain = arrival.is_plain();
-    request.extensions_mut().insert(arrival);
-    let mut response = next.run(request).instrument(span).await;
+    request.extensions_mut().insert(arrival.clone());
+    let mut response = if is_text(request.uri().path()) {
+        next.run(request).instrument(span).await
+    } else {
+        home::nothing_here(arrival).await
+    };
     let forms = match response.extensions().get::<LeadsAway>() {
         None => "'self'",
         Some(LeadsAway) if plain => "'self' https: http:",
@@ -68,6 +73,12 @@ pub(crate) async fn arrive(State(console): State<Arc<Console>>, mut request: Req
         headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
     }
     response
+}
+
+/// Whether a path is text once it is no longer escaped: no page of ours is called otherwise.
+fn is_text(path: &str) -> bool {
+    form_urlencoded::parse(path.as_bytes())
+        .all(|(name, value)| ![name, value].iter().any(|part| part.contains('\u{fffd}')))
 }
 
 const HEADERS: [(HeaderName, &str); 8] = [

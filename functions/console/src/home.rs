@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     body::Bytes,
-    extract::State,
+    extract::{State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header::SET_COOKIE},
     response::Response,
 };
@@ -67,8 +67,10 @@ pub(crate) async fn sign_out(
     State(console): State<Arc<Console>>,
     arrival: Arrival,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    // Ours holds the proof alone: a larger one proves nothing.
+    let Ok(body) = body else { return page::message(&arrival, StatusCode::PAYLOAD_TOO_LARGE, NOT_OURS, None) };
     page::answer(&arrival, leave(&console, &arrival, &headers, &body).await)
 }
 

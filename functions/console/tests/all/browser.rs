@@ -71,7 +71,13 @@ impl Browser {
     }
 
     /// Send any request.
-    pub(crate) async fn send(&self, method: &str, address: &str, body: &str, headers: &[(&str, &str)]) -> Page {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        address: &str,
+        body: impl Into<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> Page {
         let path = address.strip_prefix(BASE).unwrap_or(address);
         assert!(path.starts_with('/'), "the console does not lead to {address}");
         let mut request = Request::builder().method(method).uri(path);
@@ -85,7 +91,7 @@ impl Browser {
         if method == "POST" {
             request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
-        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let request = request.body(Body::from(body.into())).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         for set in response.headers().get_all(header::SET_COOKIE) {
             let (name, rest) = set.to_str().unwrap().split_once('=').unwrap();

@@ -1,5 +1,6 @@
 //! The pages behind the sign-in.
 
+mod attacks;
 mod audit;
 mod door;
 mod exemptions;

@@ -222,7 +222,11 @@ impl World {
     /// Somebody works on a run of the tenant for the next hour.
     pub(crate) async fn occupy(&self, run: &str) {
         let until = now().as_millisecond() + 3_600_000;
-        let set = json!({"owner": "somebody", "lease_until": until, "run": run, "since": now()});
+        self.schedule(json!({"owner": "somebody", "lease_until": until, "run": run, "since": now()})).await;
+    }
+
+    /// Set something of what the tenant's runs have written down.
+    pub(crate) async fn schedule(&self, set: Value) {
         let set = set.as_object().unwrap().clone();
         let key = engine::keys::sync(&TENANT.parse().unwrap());
         let change = engine::ports::Change::Set { set, add: Vec::new() };

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use crate::{browser::Browser, world::World};
 
 /// Every page behind the sign-in, and every form.
-const PAGES: &[&str] = &[
+pub(super) const PAGES: &[&str] = &[
     "/audit",
     "/exemptions",
     "/settings",
@@ -17,7 +17,7 @@ const PAGES: &[&str] = &[
     "/reports/2026-11-21",
     "/reports/2026-11-21/mail",
 ];
-const FORMS: &[&str] = &[
+pub(super) const FORMS: &[&str] = &[
     "/exemptions/add",
     "/exemptions/remove",
     "/settings",

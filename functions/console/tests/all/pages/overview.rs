@@ -1,11 +1,12 @@
 //! The first page of an administrator.
 
 use axum::http::StatusCode;
+use directory::{Category, Kind};
 use graph_standin::{CONTOSO, Change};
 use serde_json::json;
 
-use super::door::administrator;
-use crate::world::World;
+use super::{door::administrator, plan, runs::search};
+use crate::world::{BASE, TENANT, World};
 
 #[tokio::test]
 async fn an_administrator_sees_how_things_stand() {
@@ -52,6 +53,54 @@ async fn what_waits_for_a_person_is_said() {
     );
     assert!(text.contains("Nobody gets the reports and warnings."), "{text}");
     assert!(page.body.contains("/runs/01"), "{page:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_is_under_way_is_said_and_led_to() {
+    let world = World::new().await;
+    let browser = administrator(&world).await;
+    assert!(!browser.get("/").await.text().contains("under way"));
+    let changes = vec![plan::change(1, Category::Adding, Kind::User, json!({}))];
+    let more = json!({"state": "continuing", "phase": {"phase": "apply", "chunk": 0}, "finished_at": null});
+    let run = plan::store(&world, TENANT, changes, more).await;
+    world.occupy(run.as_str()).await;
+    let page = browser.get("/").await;
+    assert!(page.text().contains("a run is under way since "), "{}", page.text());
+    assert!(page.body.contains(&format!("{BASE}/runs/{run}\">a run is under way</a>")), "{page:?}");
+}
+
+#[tokio::test]
+async fn r7_a_secret_that_was_not_renewed_is_said_with_what_to_do() {
+    let world = World::new().await;
+    world.admin(json!({"action": "put_tenant", "settings": {"rotate_secret": true}})).await;
+    let failure = directory::Failure::new(
+        directory::Code::PermissionMissing,
+        "Microsoft refuses a new secret",
+        "grant Application.ReadWrite.OwnedBy",
+    );
+    world.schedule(json!({"rotation": {"at": "2026-07-03T10:05:06Z", "error": failure}})).await;
+    let browser = administrator(&world).await;
+    let text = browser.get("/").await.text();
+    let said = "Not renewed The secret was not renewed by itself, last tried 3 July 2026, 10:05 (UTC). Grant \
+                Application.ReadWrite.OwnedBy.";
+    assert!(text.contains(said), "{text}");
+    world.admin(json!({"action": "put_tenant", "settings": {"rotate_secret": false}})).await;
+    let text = browser.get("/").await.text();
+    assert!(!text.contains("Not renewed"), "a person renews it now: {text}");
+}
+
+#[tokio::test]
+async fn r4_4_a_plan_waits_until_it_is_overtaken() {
+    let world = World::new().await;
+    let browser = administrator(&world).await;
+    world.microsoft.change(CONTOSO.name, Change::DeleteUser { user: "alexw@contoso.com".to_owned() }).unwrap();
+    let (path, _) = search(&browser, "").await;
+    let page = browser.get("/").await;
+    assert!(page.text().contains(" waits for your review. Review the plan"), "{}", page.text());
+    assert!(page.body.contains(&format!("{path}\">Review the plan</a>")), "{page:?}");
+    world.sync().await;
+    let text = browser.get("/").await.text();
+    assert!(!text.contains("waits for your review") && text.contains("What waits for you Nothing."), "{text}");
 }
 
 #[tokio::test]

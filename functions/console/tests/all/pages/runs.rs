@@ -244,7 +244,7 @@ async fn r8_4_a_page_that_is_only_watched_keeps_nobody_signed_in() {
     }
     let token = browser.token().await;
     let watched = [("x-watch", "1")];
-    let sent = browser.send("POST", "/exemptions/add", &format!("token={token}&address=a@b.example"), &watched).await;
+    let sent = browser.send("POST", "/exemptions/add", format!("token={token}&address=a@b.example"), &watched).await;
     assert!(sent.location().ends_with("done=exempt") && !sent.header("set-cookie").is_empty(), "{sent:?}");
 }
 
