@@ -104,7 +104,7 @@ async fn shown(
                 Err(failure) => return Ok(page::refused(arrival, shell, Box::new(failure))),
             };
             let object = match object(&console.store, tenant, text).await {
-                Ok(object) => object.map(|(kind, shown)| Object::new(kind, &shown, &shell.person)),
+                Ok(object) => object.map(|(kind, shown)| Object::new(kind, &shown, shell.person)),
                 Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
                 Err(Refused::Fault(fault)) => return Err(fault),
             };
