@@ -94,7 +94,7 @@ fn line(entry: &Audit, zone: &TimeZone) -> Line {
         by: cut(by, LETTERS),
         action: words(action),
         // What names the settings that changed is said with their values.
-        what: if from.is_object() || to.is_object() { String::new() } else { cut(what, LETTERS) },
+        what: if action == "put_tenant" { String::new() } else { cut(what, LETTERS) },
         changes: changes(from, to),
     }
 }

@@ -21,7 +21,7 @@ use engine::{
     ports::Fault,
 };
 use platform::Function;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use self::{
     sent::{Asked, Sent},
@@ -56,7 +56,7 @@ async fn show(
     page::answer(&arrival, shown(&console, &arrival, shell, StatusCode::OK, Wrong::default()).await)
 }
 
-/// `POST /settings`: the fields of one of the forms, what they showed, and perhaps `replace_connection`.
+/// `POST /settings`: the fields of one of the forms, and what they showed.
 async fn save(
     State(console): State<Arc<Console>>,
     arrival: Arrival,
@@ -109,8 +109,8 @@ async fn saved(console: &Console, arrival: &Arrival, person: &Person, form: &Fie
     if !superseded.is_empty() {
         return refuse(Wrong { typed: sent.typed(), superseded, ..Wrong::default() }, view::superseded()).await;
     }
-    let replace = form.has("replace_connection");
-    match console.ask(Function::Admin, person, put_tenant(&patch, &expected, replace)).await? {
+    let event = json!({"action": "put_tenant", "settings": patch, "expected": expected});
+    match console.ask(Function::Admin, person, event).await? {
         Ok(answer) => done(arrival, if connects { light(&answer, "connected", "saved-unconnected") } else { "saved" }),
         Err(failure) if failure.code == Code::Superseded => {
             // Somebody was quicker by a moment: who, is seen from the settings as they are now.
@@ -123,18 +123,9 @@ async fn saved(console: &Console, arrival: &Arrival, person: &Person, form: &Fie
         }
         Err(failure) => {
             let (failure, blamed) = view::for_people(*failure, &sent.typed());
-            let replacing = view::asks_to_replace(&failure);
-            refuse(Wrong { typed: sent.typed(), blamed, replacing, ..Wrong::default() }, failure).await
+            refuse(Wrong { typed: sent.typed(), blamed, ..Wrong::default() }, failure).await
         }
     }
-}
-
-fn put_tenant(patch: &Map<String, Value>, expected: &Map<String, Value>, replace: bool) -> Value {
-    let mut event = json!({"action": "put_tenant", "settings": patch, "expected": expected});
-    if replace {
-        event["replace_connection"] = json!(true);
-    }
-    event
 }
 
 async fn secret_saved(console: &Console, arrival: &Arrival, person: &Person, form: &Fields) -> Result<Response, Fault> {

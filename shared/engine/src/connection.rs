@@ -107,9 +107,9 @@ pub async fn test(
     Err(operator::raced())
 }
 
-/// A credential that works again is not refused any longer: what that changes of the schedule.
+/// A connection that works again is not refused any longer: what that changes of the schedule.
 pub(crate) fn mended(sync: &mut Schedule) -> Item {
-    let refused = sync.last_error.as_ref().is_some_and(|failure| failure.code.refuses_credential());
+    let refused = sync.last_error.as_ref().is_some_and(|failure| speaks_of_the_connection(failure.code));
     let mut set = Item::new();
     if refused || sync.refused_since.take().is_some() {
         set.insert("refused_since".to_owned(), Value::Null);
@@ -120,6 +120,12 @@ pub(crate) fn mended(sync: &mut Schedule) -> Item {
     }
     sync.refused_since = None;
     set
+}
+
+/// Whether a run failed for what a check finds too: an incomplete connection, what Entra refuses, what nobody has allowed.
+fn speaks_of_the_connection(code: Code) -> bool {
+    let allowed = [Code::InvalidInput, Code::ConsentMissing, Code::PermissionMissing, Code::ConditionalAccess];
+    code.refuses_credential() || allowed.contains(&code)
 }
 
 /// The write that changes the schedule, if anything is to be changed.

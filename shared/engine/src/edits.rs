@@ -218,7 +218,8 @@ pub(crate) async fn commit(
     writes.extend(add_totals(tenant, &totals));
     writes.push(asked.tenant_is_there());
     let (from, to) = differences(before, after);
-    let (by, action, what) = (asked.by.clone(), action.to_owned(), own.id.to_string());
+    let whom = own.addresses.primary.as_ref().map_or_else(|| own.id.to_string(), ToString::to_string);
+    let (by, action, what) = (asked.by.clone(), action.to_owned(), whom);
     writes.push(asked.written_down(part, Audit { at: asked.now, by, action, what, from, to, totals: Some(totals) }));
     writes.extend(also);
     // Those who stay beyond what one commit holds are put on the worklist ahead of it: they are only looked at.

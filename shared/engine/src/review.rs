@@ -1,4 +1,4 @@
-//! What a person leaves out of a plan while reviewing it: kept with the plan, until it is applied or forgotten with it.
+//! What people leave out of a plan while reviewing it: kept with the plan, until it is applied or forgotten with it.
 //!
 //! Each category of users or groups is one item: whether its changes are carried out, and of which the opposite holds. So a
 //! category of a hundred thousand changes is left out with one mark.
@@ -40,7 +40,7 @@ pub struct Mark {
     pub uncheck: Vec<String>,
 }
 
-/// What a person has left out of a plan so far.
+/// What people have left out of a plan so far: all who review it see and change the same marks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Review {
     categories: BTreeMap<(Category, Kind), Marked>,
@@ -124,12 +124,12 @@ pub(crate) fn unchanged(marked: &Marked) -> Condition {
     if marked.rev == 0 { Condition::NoItem } else { Condition::Equals("rev", json!(marked.rev)) }
 }
 
-/// What a person has left out of a plan so far.
+/// What people have left out of a plan so far.
 ///
 /// # Errors
 /// The store's.
-pub async fn load(store: &impl Store, tenant: &TenantId, run: &RunId, by: &str) -> Result<Review, Fault> {
-    let keys: Vec<Key> = names().map(|(category, kind)| keys::review(tenant, run, by, category, kind)).collect();
+pub async fn load(store: &impl Store, tenant: &TenantId, run: &RunId) -> Result<Review, Fault> {
+    let keys: Vec<Key> = names().map(|(category, kind)| keys::review(tenant, run, category, kind)).collect();
     let mut review = Review::default();
     for (name, item) in names().zip(store.get(&keys).await?) {
         if let Some(item) = item {
@@ -157,7 +157,7 @@ pub async fn mark(store: &impl Store, asked: &Asked, run: &RunId, marks: &[Mark]
         let missing = || Failure::not_found(format!("tenant {tenant} has no run {run}"));
         let stored = browse::run(store, tenant, run).await?.ok_or_else(missing)?;
         reviewable(&stored)?;
-        let before = load(store, tenant, run, &asked.by).await?;
+        let before = load(store, tenant, run).await?;
         let mut after = before.clone();
         for mark in marks {
             after.categories.entry((mark.category, mark.object)).or_default().take(mark)?;
@@ -167,7 +167,7 @@ pub async fn mark(store: &impl Store, asked: &Asked, run: &RunId, marks: &[Mark]
             let old = before.categories.get(&(category, kind)).cloned().unwrap_or_default();
             if marked != old {
                 (marked.rev, marked.ttl) = (old.rev + 1, stored.ttl);
-                let key = keys::review(tenant, run, &asked.by, category, kind);
+                let key = keys::review(tenant, run, category, kind);
                 writes.push(Write { key, change: Change::Put(write(&marked)), only_if: vec![unchanged(&old)] });
             }
         }

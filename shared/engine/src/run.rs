@@ -48,7 +48,7 @@ pub struct Request {
     pub name: Option<RunId>,
     /// Changes that are left out (`apply`).
     pub except: BTreeSet<String>,
-    /// What `by` has unchecked while reviewing the plan is left out too (`apply`).
+    /// What people have unchecked while reviewing the plan is left out too (`apply`).
     pub reviewed: bool,
     /// Read Entra in full.
     pub full: bool,

@@ -197,7 +197,7 @@ fn _sent(store: &platform::Tables, world: &World, run: &Run, session: &sign_in::
     sent(browse::runs(store, tenant, None, 1));
     sent(browse::run(store, tenant, &run.run));
     sent(browse::progress(store, tenant, run));
-    sent(review::load(store, tenant, &run.run, "ann"));
+    sent(review::load(store, tenant, &run.run));
     sent(audit::list(store, tenant, None, 1));
     sent(overview::rows(store, now));
     sent(people::browse(store, tenant, &sought, None, 1));

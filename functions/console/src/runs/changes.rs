@@ -110,8 +110,7 @@ pub(super) async fn shown(
     let plan = (run.state == RunState::Planned).then(|| standing.plan(run, (console.clock)()));
     let reviews = plan == Some(Plan::Open);
     // Only what is reviewed has marks, and each person has their own.
-    let marks =
-        if reviews { Some(review::load(&console.store, tenant, &run.run, shell.person.by()).await?) } else { None };
+    let marks = if reviews { Some(review::load(&console.store, tenant, &run.run).await?) } else { None };
     let path = format!("{}/runs/{}", shell.base, run.run);
     let beside = |change: &directory::Change| match &marks {
         Some(marks) => Beside::Box(marks.is_checked(change)),

@@ -79,8 +79,8 @@ pub(crate) const REST: &[Set] = &[
         fields: &[field(
             "domains",
             "Your domains",
-            "One in a line. Only people and groups with an address of these are imported. New ones are registered by the \
-             operator of this service. Add “management” behind a domain for which no mail flows here: contoso.com management",
+            "One in a line. Only people and groups with an address of these are imported. The operator of this \
+             service registers them. Add “management” behind a domain for which no mail flows here: contoso.com management",
             Shape::Domains,
             "",
         )],

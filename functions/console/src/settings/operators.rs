@@ -1,6 +1,6 @@
 //! What only the operator of the service may say of a tenant, because nobody here can prove it.
 //!
-//! Who registers a domain gets its people's sign-ins and keeps others from it. And all federated connections show Microsoft
+//! Who registers a domain gets its people's sign-ins and keeps others from it; without it they cannot sign in. And all federated connections show Microsoft
 //! the same identity, so that naming somebody else's directory and application would be enough to read them; a secret or a
 //! certificate proves that it is one's own.
 
@@ -28,9 +28,12 @@ fn federated(patch: &Map<String, Value>, settings: &Settings) -> Option<(&'stati
 }
 
 fn domains(patch: &Map<String, Value>, settings: &Settings) -> Option<(&'static str, String)> {
-    let registered: BTreeSet<&Domain> = settings.domains.iter().map(|domain| &domain.name).collect();
+    let registered: BTreeSet<Domain> = settings.domains.iter().map(|domain| domain.name.clone()).collect();
     let typed = patch.get("domains")?.as_array()?.iter().filter_map(|domain| domain["name"].as_str());
-    let mut new = typed.filter_map(|name| Domain::parse(name).ok()).filter(|name| !registered.contains(name));
-    let name = new.next()?;
-    Some(("domains", format!("{name} is not registered yet. The operator of this service registers domains.")))
+    // What is no domain is refused where everything is.
+    let typed = typed.map(Domain::parse).collect::<Result<BTreeSet<_>, _>>().ok()?;
+    let new = typed.difference(&registered).next().map(|name| format!("{name} is not registered yet."));
+    let gone = registered.difference(&typed).next().map(|name| format!("{name} is missing."));
+    let why = new.or(gone)?;
+    Some(("domains", format!("{why} The operator of this service registers domains, and takes them away.")))
 }

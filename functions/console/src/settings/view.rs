@@ -35,8 +35,6 @@ pub(crate) struct Wrong {
     pub(crate) blamed: Option<(&'static str, String)>,
     /// Fields that somebody else changed meanwhile.
     pub(crate) superseded: Vec<&'static str>,
-    /// Whether the connection is to be replaced is the question.
-    pub(crate) replacing: bool,
     /// The day that was typed beside a secret.
     pub(crate) ends: Option<String>,
 }
@@ -50,7 +48,6 @@ pub(crate) struct Import<'a> {
     errors: Vec<(&'static str, &'static str)>,
     connection: Form,
     rest: Form,
-    replacing: bool,
     secret: Secret,
     setup: Setup,
 }
@@ -168,7 +165,6 @@ impl<'a> Import<'a> {
             errors: named.map(|id| (id, label(id))).collect(),
             connection: form(fields::CONNECTION),
             rest: form(fields::REST),
-            replacing: wrong.replacing,
             secret: Secret {
                 kind: settings.credential.kind,
                 error: blamed("ad_key"),
@@ -203,13 +199,6 @@ pub(crate) fn superseded() -> Failure {
     )
 }
 
-/// Whether a refusal only wants to know that the connection is meant to be replaced (rule 1.1).
-pub(crate) fn asks_to_replace(failure: &Failure) -> bool {
-    failure.help.contains(REPLACE)
-}
-
-const REPLACE: &str = "“Replace the connection”";
-
 /// A refusal of the settings in the words of the page, and the field that it is about.
 pub(crate) fn for_people(
     failure: Failure,
@@ -217,13 +206,10 @@ pub(crate) fn for_people(
 ) -> (Failure, Option<(&'static str, String)>) {
     if failure.help.contains("\"replace_connection\"") {
         let message =
-            "People and groups here came from the directory that is connected now. This may be another directory.";
-        let help = format!(
-            "If it is what you want, tick {REPLACE} under Connection, and save again. Nobody is deleted: whoever has the \
-             same ID in Entra stays as they are, and others are adopted by their address. You are signed out, and can sign in \
-             again once the new directory was read."
-        );
-        return (Failure { message: message.to_owned(), help, ..failure }, None);
+            "People and groups here came from the directory that is connected now, and this may be another one.";
+        // Nobody of the present directory could sign in again before the other one was read.
+        let help = "Ask the operator of this service, who can replace the connection. Nothing was saved.";
+        return (Failure { message: message.to_owned(), help: help.to_owned(), ..failure }, None);
     }
     let said = failure.message.strip_prefix("settings.").and_then(|rest| rest.split_once(": "));
     let Some((path, why)) = said else { return (failure, None) };

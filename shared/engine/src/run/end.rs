@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Job, MOST_TRIES, World, begin::same_settings};
 use crate::{
+    connection::mended,
     keys,
     lease::{self, Lease, Stop, put},
     no_contact,
@@ -154,6 +155,9 @@ fn ending(
         }
         set.insert("failures".to_owned(), json!(failures));
         set.insert("due_since".to_owned(), Value::Null);
+    }
+    if run.action == Action::Preview && checked(run, meta, now).green {
+        set.extend(mended(&mut sync.clone()));
     }
     if applied && run.undoes.is_some() {
         set.insert("undone".to_owned(), json!(true));

@@ -42,9 +42,9 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let tenant = &request.tenant;
         let mut ids = request.except.clone();
         if request.reviewed {
-            let review = review::load(self.store, tenant, &run.run, &request.by).await?;
+            let review = review::load(self.store, tenant, &run.run).await?;
             for ((category, object), marked) in review.each() {
-                let key = keys::review(tenant, &run.run, &request.by, category, object);
+                let key = keys::review(tenant, &run.run, category, object);
                 writes.push(Write { key, change: Change::Check, only_if: vec![review::unchanged(&marked)] });
                 if marked.all {
                     ids.extend(marked.except);
