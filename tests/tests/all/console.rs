@@ -166,6 +166,34 @@ fn r6_8_all_tenants_at_a_glance() {
     assert!(!rows[0].needs_attention() && rows[0].held.is_none());
 }
 
+/// What a page shows of a group does not grow with its members.
+#[test]
+fn s9_a_large_group_is_looked_up_without_its_members() {
+    let world = World::company(2_000);
+    let group = people::Wanted::Id(id("all"));
+    let look = |wanted: &people::Wanted| {
+        world.measured(|world| drive(people::look_up(&world.store, &world.tenant, wanted)).unwrap().unwrap())
+    };
+    let (found, tally) = look(&group);
+    let found = found.unwrap();
+    assert!(matches!(&found.held, Held::Group(group) if group.member_count == 2_000) && !found.exempt);
+    assert!(tally.requests <= 5 && tally.read <= 6, "{tally:?}");
+    let address = |text: &str| people::Wanted::Address(directory::Address::parse(text).unwrap());
+    let (found, tally) = look(&address("p0007@contoso.com"));
+    assert_eq!(found.unwrap().held.id(), &id("p0007"));
+    assert!(tally.requests <= 4, "{tally:?}");
+    assert!(look(&address("nobody@contoso.com")).0.is_none());
+
+    // By an address that it has here, and by one that only Entra lists.
+    world.exempt("p0007@contoso.com");
+    assert!(look(&address("p0007@contoso.com")).0.unwrap().exempt);
+    world.entra.readdress(&id("p0008"), &["SMTP:p0008@contoso.com", "smtp:other@elsewhere.example"]);
+    world.sync();
+    assert!(!look(&address("p0008@contoso.com")).0.unwrap().exempt);
+    world.exempt("other@elsewhere.example");
+    assert!(look(&address("p0008@contoso.com")).0.unwrap().exempt);
+}
+
 #[test]
 fn r6_7_which_reports_were_mailed() {
     let world = World::company(3);
@@ -202,6 +230,7 @@ fn _sent(store: &platform::Tables, world: &World, run: &Run, session: &sign_in::
     sent(overview::rows(store, now));
     sent(people::browse(store, tenant, &sought, None, 1));
     sent(people::get(store, tenant, Kind::User, &wanted, None));
+    sent(people::look_up(store, tenant, &wanted));
     sent(report::mailed(store, tenant, 1, now));
     sent(sign_in::find(store, tenant));
     sent(sign_in::tenant_of(store, &address));
