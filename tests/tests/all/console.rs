@@ -166,6 +166,28 @@ fn r6_8_all_tenants_at_a_glance() {
     assert!(!rows[0].needs_attention() && rows[0].held.is_none());
 }
 
+/// Ten thousand tenants are a page of the operator's: few requests, of which many are under way at once.
+#[test]
+fn r6_8_ten_thousand_tenants_at_a_glance() {
+    let world = World::company(3);
+    let meta = world.store.peek(&keys::meta(&world.tenant)).unwrap();
+    let sync = world.store.peek(&keys::sync(&world.tenant)).unwrap();
+    let counts = world.store.peek(&keys::counts(&world.tenant)).unwrap();
+    for number in 0..10_000 {
+        let tenant: directory::TenantId = format!("t{number:05}").parse().unwrap();
+        world.store.poke(keys::registered(&tenant), json!({"since": world.now()}).as_object().unwrap().clone());
+        world.store.poke(keys::meta(&tenant), meta.clone());
+        world.store.poke(keys::sync(&tenant), sync.clone());
+        world.store.poke(keys::counts(&tenant), counts.clone());
+    }
+    let clock = cpu_time::ThreadTime::now();
+    let (rows, tally) = world.measured(|world| drive(overview::rows(&world.store, world.now())).unwrap().unwrap());
+    eprintln!("10,000 tenants at a glance: {:?} of the processor, {tally:?}", clock.elapsed());
+    assert_eq!(rows.len(), 10_000);
+    assert!(rows.is_sorted_by(|a, b| a.tenant < b.tenant), "in their order, each once");
+    assert!(tally.requests <= 11 + 300, "lists of a thousand, and a hundred items at once: {tally:?}");
+}
+
 /// What a page shows of a group does not grow with its members.
 #[test]
 fn s9_a_large_group_is_looked_up_without_its_members() {
