@@ -133,6 +133,67 @@ fn r4_12_outcomes_are_filtered() {
     assert_eq!(found(&world, &run, &outcome(Outcome::Stale)).len(), 0);
 }
 
+/// What did not go as planned is found at once, however large the plan: a part without it is not read.
+#[test]
+fn r4_12_a_few_failures_among_100_000_changes_are_on_one_page() {
+    let world = World::new();
+    for number in 0..200 {
+        world.entra.hire(&format!("p{number:04}"));
+    }
+    let preview = world.preview();
+    let mut run = stored(&world, &preview);
+    assert_eq!(run.chunks, 1, "a part of 200");
+    let changes = pages(&world, &run, &Filter::default(), 200).remove(0).rows;
+    // Five hundred parts, all like the first, and all carried out.
+    let part = world.store.peek(&keys::chunk(&world.tenant, &run.run, 0)).unwrap();
+    let held = world.store.peek(&keys::contents(&world.tenant, &run.run, 0)).unwrap()["p0"].clone();
+    let progress = |exceptions: Value| json!({"through": 200, "exceptions": exceptions});
+    let poke = |key, item: &Value| world.store.poke(key, item.as_object().unwrap().clone());
+    run.chunks = 500;
+    for number in 0..run.chunks {
+        world.store.poke(keys::chunk(&world.tenant, &run.run, number), part.clone());
+        poke(keys::chunk_progress(&world.tenant, &run.run, number), &progress(json!({})));
+    }
+    for item in 0..10 {
+        let item_of: serde_json::Map<String, Value> =
+            (item * 50..item * 50 + 50).map(|number| (format!("p{number}"), held.clone())).collect();
+        poke(keys::contents(&world.tenant, &run.run, item), &json!(item_of));
+    }
+    let id = |at: usize| changes[at].change.id.clone();
+    let exception = |object: &str, outcome: &str| json!({"object": object, "outcome": outcome, "error": "why"});
+    let last = json!({
+        id(5): exception("user", "failed"), id(90): exception("user", "failed"), id(199): exception("user", "failed"),
+        id(7): exception("user", "unchecked"),
+    });
+    poke(keys::chunk_progress(&world.tenant, &run.run, 499), &progress(last));
+    poke(keys::chunk_progress(&world.tenant, &run.run, 250), &progress(json!({id(1): exception("user", "stale")})));
+
+    let look = |outcome, kind, text: Option<&str>| {
+        let filter = Filter { outcome: Some(outcome), kind, text: text.map(str::to_owned), ..Filter::default() };
+        let (pages, tally) = world.measured(|world| pages(world, &run, &filter, 50));
+        assert!(!pages[0].cut && pages.len() == 1, "{outcome:?}: one page");
+        assert!(tally.requests <= 8 && tally.read <= 550, "{outcome:?}: {tally:?}");
+        pages[0].rows.iter().map(|row| row.change.error.clone().unwrap_or_default()).collect::<Vec<_>>()
+    };
+    assert_eq!(look(Outcome::Failed, None, None), ["why", "why", "why"]);
+    assert_eq!(look(Outcome::Failed, Some(Kind::User), None).len(), 3);
+    assert_eq!(look(Outcome::Failed, Some(Kind::Group), None).len(), 0);
+    assert_eq!(
+        look(Outcome::Failed, None, changes[90].change.address.as_ref().map(directory::Address::as_str)).len(),
+        1
+    );
+    assert_eq!(look(Outcome::Stale, None, None).len(), 1);
+    assert_eq!(look(Outcome::Unchecked, None, None).len(), 1);
+    assert_eq!(look(Outcome::Held, None, None).len(), 0);
+    // A page that is full goes on where it ended, and progress that comes in pieces is read to its end.
+    world.store.page_of(70);
+    let failed = Filter { outcome: Some(Outcome::Failed), ..Filter::default() };
+    let found = pages(&world, &run, &failed, 2);
+    assert_eq!(found.iter().map(|page| page.rows.len()).collect::<Vec<_>>(), [2, 1]);
+    let applied = Filter { outcome: Some(Outcome::Applied), ..Filter::default() };
+    assert_eq!(pages(&world, &run, &applied, 500)[0].rows.len(), 500);
+}
+
 #[test]
 fn s9_a_search_that_finds_nothing_ends_early_and_goes_on() {
     let world = World::new();

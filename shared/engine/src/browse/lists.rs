@@ -1,6 +1,6 @@
 //! The lists of a run: its changes, what is not enabled, and who is skipped.
 
-use directory::{Change, Kind, Skipped, TenantId};
+use directory::{Change, Kind, Outcome, Skipped, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,6 +19,8 @@ use crate::{
 const MOST_UNPACKED: usize = 12;
 /// A page searches so many parts of a plan for a text.
 const MOST_SEARCHED: usize = 32;
+/// A page looks at the progress of so many parts of a plan.
+const MOST_FOLLOWED: usize = 5_000;
 /// A page looks through so many standing verdicts.
 const MOST_STANDING: usize = 5_000;
 
@@ -108,7 +110,8 @@ async fn page<T: Listed + Standings, F: Admits<T>>(
     let Begun { place, before } = operator::place(from)?;
     let walk = Walk::selecting(store, tenant, run).await?;
     let most = most.clamp(1, MOST_ROWS);
-    let mut filling = Filling { filter, most, rows: Vec::new(), unpacked: 0, searched: 0, standing: 0, text: None };
+    let mut filling =
+        Filling { filter, most, rows: Vec::new(), unpacked: 0, searched: 0, followed: 0, standing: 0, text: None };
     filling.text = filter.text().map(quoted);
     let next = walk.fill(place, &mut filling).await?;
     let rows = filling.rows;
@@ -172,6 +175,7 @@ struct Filling<'a, T, F> {
     rows: Vec<T>,
     unpacked: usize,
     searched: usize,
+    followed: usize,
     standing: usize,
     text: Option<String>,
 }
@@ -183,6 +187,14 @@ impl<T, F: Admits<T>> Taker<T> for Filling<'_, T, F> {
 
     fn text(&self) -> Option<&str> {
         self.text.as_deref()
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        self.filter.outcome()
+    }
+
+    fn read_progress(&mut self, parts: usize) {
+        self.followed += parts;
     }
 
     fn read_part(&mut self, unpacked: bool) {
@@ -209,6 +221,9 @@ impl<T, F: Admits<T>> Taker<T> for Filling<'_, T, F> {
     }
 
     fn is_spent(&self) -> bool {
-        self.unpacked >= MOST_UNPACKED || self.searched >= MOST_SEARCHED || self.standing >= MOST_STANDING
+        self.unpacked >= MOST_UNPACKED
+            || self.searched >= MOST_SEARCHED
+            || self.followed >= MOST_FOLLOWED
+            || self.standing >= MOST_STANDING
     }
 }
