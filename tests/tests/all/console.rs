@@ -244,6 +244,7 @@ fn _sent(store: &platform::Tables, world: &World, run: &Run, session: &sign_in::
     sent(browse::changes(store, tenant, run, &filter, None, 1));
     sent(browse::not_enabled(store, tenant, run, &filter, None, 1));
     sent(browse::skipped(store, tenant, run, &left, None, 1));
+    sent(browse::members(store, tenant, run, (0, "change"), None, 1));
     sent(browse::runs(store, tenant, None, 1));
     sent(browse::run(store, tenant, &run.run));
     sent(browse::progress(store, tenant, run));

@@ -13,6 +13,7 @@ use engine::{operator::Refused, ports::Fault};
 
 use super::{
     listing::{self, ROWS},
+    members::{self, Members},
     names::{self, Mark},
     row::{self, PAGE, Told},
     show,
@@ -39,10 +40,12 @@ struct One<'a> {
     told: Told,
     became: Option<Mark>,
     error: Option<String>,
+    members: Option<Members>,
     object_id: String,
 }
 
-/// `GET /runs/{run}/changes/{change}`: the query is that of the page that lists it.
+/// `GET /runs/{run}/changes/{change}`: the query is that of the page that lists it, and `members` where the list of those
+/// who join or leave goes on.
 pub(super) async fn show(
     State(console): State<Arc<Console>>,
     Path((id, change)): Path<(String, String)>,
@@ -51,16 +54,17 @@ pub(super) async fn show(
     query: Fields,
 ) -> Response {
     let shell = Shell::new(&arrival, &person, Place::Runs, &query);
-    page::answer(&arrival, shown(&console, &arrival, shell, &id, &change, View::of(&query)).await)
+    let members = query.text("members");
+    page::answer(&arrival, shown(&console, &arrival, shell, (&id, &change), View::of(&query), members).await)
 }
 
 async fn shown(
     console: &Console,
     arrival: &Arrival,
     shell: Shell<'_>,
-    id: &str,
-    change: &str,
+    (id, change): (&str, &str),
     mut view: View,
+    from: Option<&str>,
 ) -> Result<Response, Fault> {
     let tenant = &shell.person.tenant;
     let Some(run) = show::find(console, shell.person, id).await? else {
@@ -68,19 +72,27 @@ async fn shown(
         return Ok(show::missing(arrival, shell, &standing, id));
     };
     let back = format!("{}/runs/{}{}", shell.base, run.run, view.query());
+    let own = format!("{}/runs/{}/changes/{change}{}", shell.base, run.run, view.query());
     for _ in 0..PAGES {
         let page = match listing::rows(console, tenant, &run, &view, ROWS).await {
             Ok(page) => page,
             Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
             Err(Refused::Fault(fault)) => return Err(fault),
         };
-        if let Some(found) = page.rows.into_iter().map(|row| row.change).find(|found| found.id == change) {
+        if let Some(row) = page.rows.into_iter().find(|row| row.change.id == change) {
+            let members = match members::of(console, tenant, &run, &row, from, &own).await {
+                Ok(members) => members,
+                Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
+                Err(Refused::Fault(fault)) => return Err(fault),
+            };
+            let found = row.change;
             let one = One {
                 shell,
                 back,
                 told: Told::of(&found, PAGE),
                 became: found.outcome.map(names::outcome),
                 error: found.error.as_deref().map(row::sentence),
+                members,
                 object_id: found.object_id.to_string(),
             };
             return Ok(page::render(arrival, StatusCode::OK, &one));

@@ -35,11 +35,13 @@ pub struct Row {
     pub empties: bool,
     /// Whether a person has undone it before (rule 4.14).
     pub undone: bool,
+    /// The part of the plan that has it; what is not enabled stands in none.
+    pub part: Option<u32>,
 }
 
-impl From<Followed> for Row {
-    fn from(Followed { planned, empties }: Followed) -> Self {
-        Self { change: planned.change, brakes: planned.brakes, empties, undone: planned.undone }
+impl Row {
+    pub(super) fn new(Followed { planned, empties }: Followed, part: u32) -> Self {
+        Self { change: planned.change, brakes: planned.brakes, empties, undone: planned.undone, part: Some(part) }
     }
 }
 

@@ -31,8 +31,8 @@ pub(crate) enum Place {
 pub(crate) trait Listed: Sized {
     /// Of a run under the saved settings it is what stands now, rather than a part of the plan.
     const STANDS: bool;
-    /// What of it is in a part of a plan.
-    fn of_part(part: outcomes::Part) -> Vec<Self>;
+    /// What of it is in a part of a plan, which has this number.
+    fn of_part(part: outcomes::Part, number: u32) -> Vec<Self>;
     /// Whether a standing verdict is such a thing.
     fn of_standing(standing: Standing) -> Option<Self>;
 }
@@ -40,8 +40,8 @@ pub(crate) trait Listed: Sized {
 impl Listed for Row {
     const STANDS: bool = false;
 
-    fn of_part(part: outcomes::Part) -> Vec<Self> {
-        part.changes.into_iter().map(Self::from).collect()
+    fn of_part(part: outcomes::Part, number: u32) -> Vec<Self> {
+        part.changes.into_iter().map(|followed| Self::new(followed, number)).collect()
     }
 
     fn of_standing(_: Standing) -> Option<Self> {
@@ -53,7 +53,7 @@ impl Listed for Row {
 impl Listed for Change {
     const STANDS: bool = true;
 
-    fn of_part(part: outcomes::Part) -> Vec<Self> {
+    fn of_part(part: outcomes::Part, _: u32) -> Vec<Self> {
         part.not_enabled
     }
 
@@ -65,7 +65,7 @@ impl Listed for Change {
 impl Listed for Skipped {
     const STANDS: bool = true;
 
-    fn of_part(part: outcomes::Part) -> Vec<Self> {
+    fn of_part(part: outcomes::Part, _: u32) -> Vec<Self> {
         part.skipped
     }
 
@@ -210,7 +210,7 @@ impl<'a, S: Store> Walk<'a, S> {
             if worth {
                 let progress: ChunkProgress =
                     progress.map(|item| read("the progress of a plan", item)).transpose()?.unwrap_or_default();
-                let found = T::of_part(outcomes::follow(chunk::entries(&key, &json)?, &progress));
+                let found = T::of_part(outcomes::follow(chunk::entries(&key, &json)?, &progress), *number);
                 let many = found.len();
                 let before = if *number == part { looked } else { 0 };
                 for (at, found) in found.into_iter().enumerate().skip(before) {
