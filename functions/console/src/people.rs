@@ -16,7 +16,7 @@ use directory::{Address, Failure, Guid, Kind, ObjectId, TenantId, UserType};
 use engine::{
     explain,
     operator::Refused,
-    people::{self, Sought, Wanted},
+    people::{self, Found, Sought, Wanted},
     ports::Fault,
 };
 use platform::Tables;
@@ -104,7 +104,7 @@ async fn shown(
                 Err(failure) => return Ok(page::refused(arrival, shell, Box::new(failure))),
             };
             let object = match object(&console.store, tenant, text).await {
-                Ok(object) => object.map(|(kind, shown)| Object::new(kind, &shown, shell.person)),
+                Ok(found) => found.map(|found| Object::new(&found, shell.person)),
                 Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
                 Err(Refused::Fault(fault)) => return Err(fault),
             };
@@ -152,18 +152,10 @@ fn asked(query: &Fields) -> Result<Question<'_>, Failure> {
 }
 
 /// The user or group that is meant, as it is here.
-async fn object(store: &Tables, tenant: &TenantId, text: &str) -> Result<Option<(Kind, Value)>, Refused> {
-    let wanted = match (Address::parse(text), ObjectId::try_from(text)) {
-        (Ok(address), _) => Wanted::Address(address),
-        (Err(_), Ok(id)) => Wanted::Id(id),
-        (Err(_), Err(_)) => return Ok(None),
-    };
-    for kind in Kind::ALL {
-        match people::get(store, tenant, kind, &wanted, None).await {
-            Ok(mut answer) => return Ok(Some((kind, answer[kind.name()].take()))),
-            Err(Refused::Failure(failure)) if failure.code == directory::Code::NotFound => (),
-            Err(refused) => return Err(refused),
-        }
+async fn object(store: &Tables, tenant: &TenantId, text: &str) -> Result<Option<Found>, Refused> {
+    match (Address::parse(text), ObjectId::try_from(text)) {
+        (Ok(address), _) => people::look_up(store, tenant, &Wanted::Address(address)).await,
+        (Err(_), Ok(id)) => people::look_up(store, tenant, &Wanted::Id(id)).await,
+        (Err(_), Err(_)) => Ok(None),
     }
-    Ok(None)
 }

@@ -8,6 +8,7 @@ mod history;
 mod left;
 mod listing;
 mod marks;
+mod members;
 mod names;
 mod row;
 mod search;

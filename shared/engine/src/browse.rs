@@ -4,6 +4,7 @@
 
 mod filter;
 mod lists;
+mod members;
 mod progress;
 mod searched;
 mod walk;
@@ -20,6 +21,7 @@ use crate::{
 pub use self::{
     filter::{Filter, Left},
     lists::{Row, changes, not_enabled, skipped},
+    members::{Moving, members},
     progress::{Doing, Progress, progress},
     searched::looked_through,
 };

@@ -1,16 +1,21 @@
 //! All tenants at a glance, for the operator: of each only what a row shows, from three items that every tenant has.
 
 use directory::{Code, Frequency, RunId, TenantId, facts::CredentialState};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use crate::{
-    connection, credential, keys, no_contact,
-    ports::{Fault, Item, Key, Range, Store, Table},
+    connection, credential, keys,
+    links::Pages,
+    no_contact,
+    ports::{Fault, Item, Key, Store, Table},
     records::{Counts, HeldBack, Run, Schedule, Tenant, read},
 };
 
-/// So many tenants are read at once.
-const PAGE: usize = 100;
+/// The items of so many tenants are asked for together.
+const PART: usize = 100;
+/// So many parts are read side by side: one after the other, those of ten thousand tenants take longer than a page may.
+const TOGETHER: usize = 16;
 /// A run is overdue once it has been due for so long: dispatch looks every minute, and asks again after a quarter of an
 /// hour.
 const OVERDUE: SignedDuration = SignedDuration::from_hours(1);
@@ -94,34 +99,42 @@ impl Row {
 /// # Errors
 /// The store's.
 pub async fn rows(store: &impl Store, now: Timestamp) -> Result<Vec<Row>, Fault> {
-    let mut rows = Vec::new();
-    let mut range = Range { limit: PAGE, ..keys::all(Table::Control, keys::TENANTS.to_owned()) };
-    loop {
-        let page = store.list(&range).await?;
-        let ids: Vec<TenantId> = page.items.iter().filter_map(|(id, _)| id.parse().ok()).collect();
-        let keys: Vec<Key> = ids.iter().flat_map(|id| [keys::meta(id), keys::sync(id), keys::counts(id)]).collect();
-        let mut items = store.get(&keys).await?.into_iter();
-        let mut holding = Vec::new();
-        for id in ids {
-            let [meta, sync, counts]: [Option<Item>; 3] = std::array::from_fn(|_| items.next().flatten());
-            // One that is being deleted has no settings any longer.
-            let Some(meta) = meta else { continue };
-            let sync: Schedule = read("the schedule", sync.unwrap_or_default())?;
-            let counts: Counts = read("the totals", counts.unwrap_or_default())?;
-            holding.extend(sync.holding.as_ref().map(|run| (rows.len(), keys::run(&id, run))));
-            rows.push(row(id, &read("the tenant", meta)?, sync, &counts, now));
-        }
-        // Few hold anything, and only their runs say how much.
-        let keys: Vec<Key> = holding.iter().map(|(_, key)| key.clone()).collect();
-        for ((at, _), item) in holding.into_iter().zip(store.get(&keys).await?) {
-            let run = item.map(|item| read::<Run>("a run", item)).transpose()?;
-            rows[at].held = run.and_then(held);
-        }
-        match page.more {
-            Some(after) => range.after = Some(after),
-            None => return Ok(rows),
-        }
+    let mut ids: Vec<TenantId> = Vec::new();
+    let mut pages = Pages::of(store, keys::all(Table::Control, keys::TENANTS.to_owned()));
+    while let Some(page) = pages.next().await? {
+        ids.extend(page.iter().filter_map(|(id, _)| id.parse().ok()));
     }
+    let parts: Vec<Vec<TenantId>> = ids.chunks(PART).map(<[TenantId]>::to_vec).collect();
+    let mut found = stream::iter(parts).map(|ids| part(store, ids, now)).buffered(TOGETHER);
+    let mut rows = Vec::with_capacity(ids.len());
+    while let Some(part) = found.try_next().await? {
+        rows.extend(part);
+    }
+    Ok(rows)
+}
+
+/// The rows of some tenants.
+async fn part(store: &impl Store, ids: Vec<TenantId>, now: Timestamp) -> Result<Vec<Row>, Fault> {
+    let keys: Vec<Key> = ids.iter().flat_map(|id| [keys::meta(id), keys::sync(id), keys::counts(id)]).collect();
+    let mut items = store.get(&keys).await?.into_iter();
+    let mut rows = Vec::with_capacity(ids.len());
+    let mut holding = Vec::new();
+    for id in ids {
+        let [meta, sync, counts]: [Option<Item>; 3] = std::array::from_fn(|_| items.next().flatten());
+        // One that is being deleted has no settings any longer.
+        let Some(meta) = meta else { continue };
+        let sync: Schedule = read("the schedule", sync.unwrap_or_default())?;
+        let counts: Counts = read("the totals", counts.unwrap_or_default())?;
+        holding.extend(sync.holding.as_ref().map(|run| (rows.len(), keys::run(&id, run))));
+        rows.push(row(id, &read("the tenant", meta)?, sync, &counts, now));
+    }
+    // Few hold anything, and only their runs say how much.
+    let keys: Vec<Key> = holding.iter().map(|(_, key)| key.clone()).collect();
+    for ((at, _), item) in holding.into_iter().zip(store.get(&keys).await?) {
+        let run = item.map(|item| read::<Run>("a run", item)).transpose()?;
+        rows[at].held = run.and_then(held);
+    }
+    Ok(rows)
 }
 
 fn held(run: Run) -> Option<Held> {

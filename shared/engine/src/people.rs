@@ -1,6 +1,7 @@
 //! Users and groups as operators see them.
 
 mod browse;
+mod one;
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,10 @@ use crate::{
     records::{Claim, MirrorRow, read},
 };
 
-pub use self::browse::{Found, Sought, browse};
+pub use self::{
+    browse::{Found, Sought, browse},
+    one::look_up,
+};
 
 /// So many users make a page.
 const USERS: usize = 1_000;

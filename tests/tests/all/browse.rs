@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use directory::{Category, Kind, Outcome, RunId, SkipReason};
 use engine::{
-    browse::{self, Doing, Filter, Left, Page, Row},
+    browse::{self, Doing, Filter, Left, Moving, Page, Row},
     keys,
     records::{Action, Run},
     run::Request,
@@ -131,6 +131,172 @@ fn r4_12_outcomes_are_filtered() {
     assert_eq!(found(&world, &run, &outcome(Outcome::Unchecked)).len(), 1);
     assert_eq!(found(&world, &run, &outcome(Outcome::Applied)).len(), 900);
     assert_eq!(found(&world, &run, &outcome(Outcome::Stale)).len(), 0);
+}
+
+/// What did not go as planned is found at once, however large the plan: a part without it is not read.
+#[test]
+fn r4_12_a_few_failures_among_100_000_changes_are_on_one_page() {
+    let world = World::new();
+    for number in 0..200 {
+        world.entra.hire(&format!("p{number:04}"));
+    }
+    let preview = world.preview();
+    let mut run = stored(&world, &preview);
+    assert_eq!(run.chunks, 1, "a part of 200");
+    let changes = pages(&world, &run, &Filter::default(), 200).remove(0).rows;
+    // Five hundred parts, all like the first, and all carried out.
+    let part = world.store.peek(&keys::chunk(&world.tenant, &run.run, 0)).unwrap();
+    let held = world.store.peek(&keys::contents(&world.tenant, &run.run, 0)).unwrap()["p0"].clone();
+    let progress = |exceptions: Value| json!({"through": 200, "exceptions": exceptions});
+    let poke = |key, item: &Value| world.store.poke(key, item.as_object().unwrap().clone());
+    run.chunks = 500;
+    for number in 0..run.chunks {
+        world.store.poke(keys::chunk(&world.tenant, &run.run, number), part.clone());
+        poke(keys::chunk_progress(&world.tenant, &run.run, number), &progress(json!({})));
+    }
+    for item in 0..10 {
+        let item_of: serde_json::Map<String, Value> =
+            (item * 50..item * 50 + 50).map(|number| (format!("p{number}"), held.clone())).collect();
+        poke(keys::contents(&world.tenant, &run.run, item), &json!(item_of));
+    }
+    let id = |at: usize| changes[at].change.id.clone();
+    let exception = |object: &str, outcome: &str| json!({"object": object, "outcome": outcome, "error": "why"});
+    let last = json!({
+        id(5): exception("user", "failed"), id(90): exception("user", "failed"), id(199): exception("user", "failed"),
+        id(7): exception("user", "unchecked"),
+    });
+    poke(keys::chunk_progress(&world.tenant, &run.run, 499), &progress(last));
+    poke(keys::chunk_progress(&world.tenant, &run.run, 250), &progress(json!({id(1): exception("user", "stale")})));
+
+    let look = |outcome, kind, text: Option<&str>| {
+        let filter = Filter { outcome: Some(outcome), kind, text: text.map(str::to_owned), ..Filter::default() };
+        let (pages, tally) = world.measured(|world| pages(world, &run, &filter, 50));
+        assert!(!pages[0].cut && pages.len() == 1, "{outcome:?}: one page");
+        assert!(tally.requests <= 8 && tally.read <= 550, "{outcome:?}: {tally:?}");
+        pages[0].rows.iter().map(|row| row.change.error.clone().unwrap_or_default()).collect::<Vec<_>>()
+    };
+    assert_eq!(look(Outcome::Failed, None, None), ["why", "why", "why"]);
+    assert_eq!(look(Outcome::Failed, Some(Kind::User), None).len(), 3);
+    assert_eq!(look(Outcome::Failed, Some(Kind::Group), None).len(), 0);
+    assert_eq!(
+        look(Outcome::Failed, None, changes[90].change.address.as_ref().map(directory::Address::as_str)).len(),
+        1
+    );
+    assert_eq!(look(Outcome::Stale, None, None).len(), 1);
+    assert_eq!(look(Outcome::Unchecked, None, None).len(), 1);
+    assert_eq!(look(Outcome::Held, None, None).len(), 0);
+    // A page that is full goes on where it ended, and progress that comes in pieces is read to its end.
+    world.store.page_of(70);
+    let failed = Filter { outcome: Some(Outcome::Failed), ..Filter::default() };
+    let found = pages(&world, &run, &failed, 2);
+    assert_eq!(found.iter().map(|page| page.rows.len()).collect::<Vec<_>>(), [2, 1]);
+    let applied = Filter { outcome: Some(Outcome::Applied), ..Filter::default() };
+    assert_eq!(pages(&world, &run, &applied, 500)[0].rows.len(), 500);
+}
+
+/// Every page of those who join or leave with the change of a group.
+fn moving(world: &World, run: &Run, group: &str, most: usize) -> Vec<Page<Moving>> {
+    let groups = Filter { kind: Some(Kind::Group), ..Filter::default() };
+    let rows = pages(world, run, &groups, 50).into_iter().flat_map(|page| page.rows);
+    let row = rows.into_iter().find(|row| row.change.object_id == id(group)).unwrap();
+    let mut pages: Vec<Page<Moving>> = Vec::new();
+    loop {
+        let from = pages.last().and_then(|page| page.next.clone());
+        let change = (row.part.unwrap(), row.change.id.as_str());
+        let (page, tally) = world.measured(|world| {
+            drive(browse::members(&world.store, &world.tenant, run, change, from.as_deref(), most)).unwrap().unwrap()
+        });
+        let (requests, read) = (2 + 2 * most.div_ceil(100) as u64, 2 + 2 * most as u64);
+        assert!(tally.requests <= requests && tally.read <= read, "a part, and who they are: {tally:?}");
+        pages.push(page);
+        if pages.last().unwrap().next.is_none() {
+            return pages;
+        }
+        assert!(pages.len() < 1000, "a list without an end");
+    }
+}
+
+#[test]
+fn r4_5_who_joins_a_large_group_and_who_leaves_it() {
+    let world = World::company(1_500);
+    let staff = world.entra.list("staff");
+    for number in 0..1_500 {
+        let person = id(&format!("p{number:04}"));
+        world.entra.join(&staff, &person);
+        if number < 600 {
+            world.entra.leave(&id("all"), &person);
+        }
+    }
+    for number in 0..20 {
+        world.entra.join(&id("all"), &world.entra.hire(&format!("new{number:02}")));
+    }
+    let run = stored(&world, &world.preview());
+    let joiners = moving(&world, &run, "staff", 50);
+    assert_eq!(joiners.len(), 30);
+    assert!(joiners.iter().enumerate().all(|(at, page)| page.before == at as u64 * 50 && !page.cut));
+    let all: BTreeSet<String> = joiners
+        .iter()
+        .flat_map(|page| &page.rows)
+        .map(|one| format!("{} {}", one.joins, one.address.as_deref().unwrap()))
+        .collect();
+    assert_eq!(all.len(), 1_500, "each once");
+    assert!(all.contains("true p0007@contoso.com"));
+
+    let both: Vec<Moving> = moving(&world, &run, "all", 50).into_iter().flat_map(|page| page.rows).collect();
+    assert_eq!((both.len(), both.iter().filter(|one| one.joins).count()), (620, 20));
+    let address = |one: &Moving| one.address.clone().unwrap();
+    assert_eq!(address(both.iter().find(|one| one.id == id("new07")).unwrap()), "new07@contoso.com", "only in Entra");
+    assert!(both.iter().any(|one| !one.joins && address(one) == "p0599@contoso.com"));
+
+    // Of whom nothing is known any longer, the id is left.
+    let whole = world.store.snapshot();
+    world.store.unpoke(&keys::object(&world.tenant, Kind::User, &id("p0003")));
+    world.store.unpoke(&keys::mirror(&world.tenant, Kind::User, &id("p0003")));
+    let both: Vec<Moving> = moving(&world, &run, "all", 500).into_iter().flat_map(|page| page.rows).collect();
+    let gone = both.iter().find(|one| one.id == id("p0003")).unwrap();
+    assert_eq!((&gone.address, &gone.name), (&None, &None));
+    world.store.restore(whole);
+
+    // The undo turns it round.
+    world.apply(&json!({"run": run.run}), &[]);
+    let undo = stored(&world, &world.undo(&json!({"run": run.run})));
+    let back: Vec<Moving> = moving(&world, &undo, "all", 500).into_iter().flat_map(|page| page.rows).collect();
+    assert!(back.iter().filter(|one| one.joins).count() >= 599, "{}", back.len());
+    for cursor in ["x", "W10"] {
+        let page = browse::members(&world.store, &world.tenant, &run, (0, "none"), Some(cursor), 9);
+        assert!(drive(page).unwrap().unwrap_err().to_string().starts_with("cursor: expected one"), "{cursor}");
+    }
+}
+
+/// A change whose members stand far behind it, or nowhere: a page looks so far and no further.
+#[test]
+fn r4_5_members_are_looked_for_a_stretch_at_a_time() {
+    let world = World::company(3);
+    world.entra.leave(&id("all"), &id("p0001"));
+    let mut run = stored(&world, &world.preview());
+    let group = Filter { kind: Some(Kind::Group), ..Filter::default() };
+    let change = pages(&world, &run, &group, 50)[0].rows[0].change.id.clone();
+    let part = world.store.peek(&keys::chunk(&world.tenant, &run.run, 0)).unwrap();
+    run.chunks = 100;
+    for (place, expected) in [(90, vec![0, 0, 1]), (30, vec![1]), (1, vec![1]), (0, vec![0, 0, 0])] {
+        for number in 1..run.chunks {
+            let item = if number == place { part.clone() } else { engine::chunk::pack(&[], 0).unwrap() };
+            world.store.poke(keys::chunk(&world.tenant, &run.run, number), item);
+        }
+        let (mut pages, mut next) = (Vec::new(), None);
+        loop {
+            let from: Option<String> = next.take();
+            let page = browse::members(&world.store, &world.tenant, &run, (1, &change), from.as_deref(), 50);
+            let page = drive(page).unwrap().unwrap();
+            next.clone_from(&page.next);
+            assert_eq!(page.cut, page.next.is_some(), "{page:?}");
+            pages.push(page.rows.len());
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, expected, "in part {place}: as many parts as a page may read, until it is found");
+    }
 }
 
 #[test]

@@ -166,6 +166,56 @@ fn r6_8_all_tenants_at_a_glance() {
     assert!(!rows[0].needs_attention() && rows[0].held.is_none());
 }
 
+/// Ten thousand tenants are a page of the operator's: few requests, of which many are under way at once.
+#[test]
+fn r6_8_ten_thousand_tenants_at_a_glance() {
+    let world = World::company(3);
+    let meta = world.store.peek(&keys::meta(&world.tenant)).unwrap();
+    let sync = world.store.peek(&keys::sync(&world.tenant)).unwrap();
+    let counts = world.store.peek(&keys::counts(&world.tenant)).unwrap();
+    for number in 0..10_000 {
+        let tenant: directory::TenantId = format!("t{number:05}").parse().unwrap();
+        world.store.poke(keys::registered(&tenant), json!({"since": world.now()}).as_object().unwrap().clone());
+        world.store.poke(keys::meta(&tenant), meta.clone());
+        world.store.poke(keys::sync(&tenant), sync.clone());
+        world.store.poke(keys::counts(&tenant), counts.clone());
+    }
+    let clock = cpu_time::ThreadTime::now();
+    let (rows, tally) = world.measured(|world| drive(overview::rows(&world.store, world.now())).unwrap().unwrap());
+    eprintln!("10,000 tenants at a glance: {:?} of the processor, {tally:?}", clock.elapsed());
+    assert_eq!(rows.len(), 10_000);
+    assert!(rows.is_sorted_by(|a, b| a.tenant < b.tenant), "in their order, each once");
+    assert!(tally.requests <= 11 + 300, "lists of a thousand, and a hundred items at once: {tally:?}");
+}
+
+/// What a page shows of a group does not grow with its members.
+#[test]
+fn s9_a_large_group_is_looked_up_without_its_members() {
+    let world = World::company(2_000);
+    let group = people::Wanted::Id(id("all"));
+    let look = |wanted: &people::Wanted| {
+        world.measured(|world| drive(people::look_up(&world.store, &world.tenant, wanted)).unwrap().unwrap())
+    };
+    let (found, tally) = look(&group);
+    let found = found.unwrap();
+    assert!(matches!(&found.held, Held::Group(group) if group.member_count == 2_000) && !found.exempt);
+    assert!(tally.requests <= 5 && tally.read <= 6, "{tally:?}");
+    let address = |text: &str| people::Wanted::Address(directory::Address::parse(text).unwrap());
+    let (found, tally) = look(&address("p0007@contoso.com"));
+    assert_eq!(found.unwrap().held.id(), &id("p0007"));
+    assert!(tally.requests <= 4, "{tally:?}");
+    assert!(look(&address("nobody@contoso.com")).0.is_none());
+
+    // By an address that it has here, and by one that only Entra lists.
+    world.exempt("p0007@contoso.com");
+    assert!(look(&address("p0007@contoso.com")).0.unwrap().exempt);
+    world.entra.readdress(&id("p0008"), &["SMTP:p0008@contoso.com", "smtp:other@elsewhere.example"]);
+    world.sync();
+    assert!(!look(&address("p0008@contoso.com")).0.unwrap().exempt);
+    world.exempt("other@elsewhere.example");
+    assert!(look(&address("p0008@contoso.com")).0.unwrap().exempt);
+}
+
 #[test]
 fn r6_7_which_reports_were_mailed() {
     let world = World::company(3);
@@ -194,6 +244,7 @@ fn _sent(store: &platform::Tables, world: &World, run: &Run, session: &sign_in::
     sent(browse::changes(store, tenant, run, &filter, None, 1));
     sent(browse::not_enabled(store, tenant, run, &filter, None, 1));
     sent(browse::skipped(store, tenant, run, &left, None, 1));
+    sent(browse::members(store, tenant, run, (0, "change"), None, 1));
     sent(browse::runs(store, tenant, None, 1));
     sent(browse::run(store, tenant, &run.run));
     sent(browse::progress(store, tenant, run));
@@ -202,6 +253,7 @@ fn _sent(store: &platform::Tables, world: &World, run: &Run, session: &sign_in::
     sent(overview::rows(store, now));
     sent(people::browse(store, tenant, &sought, None, 1));
     sent(people::get(store, tenant, Kind::User, &wanted, None));
+    sent(people::look_up(store, tenant, &wanted));
     sent(report::mailed(store, tenant, 1, now));
     sent(sign_in::find(store, tenant));
     sent(sign_in::tenant_of(store, &address));

@@ -74,7 +74,7 @@ async fn converted(console: &Console, arrival: &Arrival, person: &Person, form: 
         Err(Refused::Failure(failure)) => return refuse(console, arrival, person, form, failure).await,
         Err(Refused::Fault(fault)) => return Err(fault),
     };
-    let own = found.is_some_and(|(kind, shown)| kind == Kind::User && shown["id"] == person.user.as_str());
+    let own = found.is_some_and(|found| found.held.kind() == Kind::User && *found.held.id() == person.user);
     let leaves = own && to != "organization_admin";
     if leaves && !form.has("confirm") {
         let message = "This is your own account: you would not manage your organisation here any longer.";

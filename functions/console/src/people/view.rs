@@ -3,7 +3,7 @@
 use askama::Template;
 use directory::{Address, Held, Kind, UserType, explain::Step};
 use engine::{browse::Page, people::Found, ports::Fault};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
 use super::{LONGEST, Lists};
@@ -123,7 +123,8 @@ impl User {
 }
 
 impl Object {
-    pub(crate) fn new(kind: Kind, shown: &Value, me: &Person) -> Self {
+    pub(crate) fn new(found: &Found, me: &Person) -> Self {
+        let (kind, shown) = (found.held.kind(), json!(found.held));
         let text = |key: &str| shown[key].as_str().unwrap_or_default().to_owned();
         let is = |key: &str| shown[key] == true;
         let aliases: Vec<&str> =
@@ -146,9 +147,8 @@ impl Object {
                 _ => "Microsoft 365 group",
             };
             facts.extend([("Kind", kind.to_owned()), ("Members", number("member_count"))]);
-            facts.push(("Members in Entra who are not here", number("members_left_out")));
         }
-        facts.extend([("Kept up to date by", by), ("Exempt", yes(is("exempt")))]);
+        facts.extend([("Kept up to date by", by), ("Exempt", yes(found.exempt))]);
         if kind == Kind::User {
             facts.extend([
                 ("Job title", text("job_title")),
@@ -158,7 +158,8 @@ impl Object {
                 ("Principal name (UPN)", text("upn")),
             ]);
         }
-        facts.push(("ID in Entra", text("entra_id")));
+        let in_entra = [text("entra_id"), text("signs_in_as")].into_iter().find(|id| !id.is_empty());
+        facts.push(("ID in Entra", in_entra.unwrap_or_default()));
         facts.retain(|(_, value)| !value.is_empty());
         let named = if kind == Kind::User { "display_name" } else { "name" };
         let name = [text(named), text("primary_email")].into_iter().find(|name| !name.trim().is_empty());

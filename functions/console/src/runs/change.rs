@@ -13,6 +13,7 @@ use engine::{operator::Refused, ports::Fault};
 
 use super::{
     listing::{self, ROWS},
+    members::{self, Members},
     names,
     row::{PAGE, Told},
     show,
@@ -41,10 +42,12 @@ struct One<'a> {
     back: String,
     told: Told,
     became: Option<Mark>,
+    members: Option<Members>,
     object_id: String,
 }
 
-/// `GET /runs/{run}/changes/{change}`: the query is that of the page that lists it.
+/// `GET /runs/{run}/changes/{change}`: the query is that of the page that lists it, and `members` where the list of those
+/// who join or leave goes on.
 pub(super) async fn show(
     State(console): State<Arc<Console>>,
     Path((id, change)): Path<(String, String)>,
@@ -53,16 +56,17 @@ pub(super) async fn show(
     query: Fields,
 ) -> Response {
     let shell = Shell::new(&arrival, &person, Place::Runs, &query);
-    page::answer(&arrival, shown(&console, &arrival, shell, &id, &change, View::of(&query)).await)
+    let members = query.text("members");
+    page::answer(&arrival, shown(&console, &arrival, shell, (&id, &change), View::of(&query), members).await)
 }
 
 async fn shown(
     console: &Console,
     arrival: &Arrival,
     shell: Shell<'_>,
-    id: &str,
-    change: &str,
+    (id, change): (&str, &str),
     mut view: View,
+    from: Option<&str>,
 ) -> Result<Response, Fault> {
     let tenant = &shell.person.tenant;
     let Some(run) = show::find(console, shell.person, id).await? else {
@@ -70,14 +74,20 @@ async fn shown(
         return Ok(show::missing(arrival, shell, &standing, id));
     };
     let back = format!("{}/runs/{}{}", shell.base, run.run, view.query());
+    let own = format!("{}/runs/{}/changes/{change}{}", shell.base, run.run, view.query());
     for _ in 0..PAGES {
         let page = match listing::rows(console, tenant, &run, &view, ROWS).await {
             Ok(page) => page,
             Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
             Err(Refused::Fault(fault)) => return Err(fault),
         };
-        if let Some(found) = page.rows.into_iter().map(|row| row.change).find(|found| found.id == change) {
-            return Ok(page::written(arrival, StatusCode::OK, in_full(shell, back, &found)));
+        if let Some(row) = page.rows.into_iter().find(|row| row.change.id == change) {
+            let members = match members::of(console, tenant, &run, &row, from, &own).await {
+                Ok(members) => members,
+                Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
+                Err(Refused::Fault(fault)) => return Err(fault),
+            };
+            return Ok(page::written(arrival, StatusCode::OK, in_full(shell, back, &row.change, members)));
         }
         let Some(next) = page.next else { break };
         view = view.next(next);
@@ -88,12 +98,13 @@ async fn shown(
 }
 
 /// As much of a change as has room on a page.
-fn in_full(shell: Shell<'_>, back: String, change: &Change) -> askama::Result<String> {
+fn in_full(shell: Shell<'_>, back: String, change: &Change, members: Option<Members>) -> askama::Result<String> {
     let mut one = One {
         shell,
         back,
         told: Told::of(change, PAGE[0]),
         became: change.outcome.map(names::outcome),
+        members,
         object_id: change.object_id.to_string(),
     };
     let mut page = one.render()?;

@@ -101,7 +101,7 @@ pub(super) async fn rows(
         return browse::changes(store, tenant, run, &filter, from, most).await;
     }
     let Page { rows, next, before, total, cut } = browse::not_enabled(store, tenant, run, &filter, from, most).await?;
-    let plain = |change| Row { change, brakes: false, empties: false, undone: false };
+    let plain = |change| Row { change, brakes: false, empties: false, undone: false, part: None };
     Ok(Page { rows: rows.into_iter().map(plain).collect(), next, before, total, cut })
 }
 

@@ -9,6 +9,7 @@ use mail::words::{self, sentence};
 use serde_json::Value;
 
 use super::{
+    members,
     names::{self, FIELDS},
     view::View,
 };
@@ -170,7 +171,9 @@ struct Line<'a> {
 /// The markup of a line; a page holds as many as it has room for.
 pub(super) fn line(at: usize, path: &str, view: &View, row: &browse::Row, beside: Beside) -> String {
     let change = &row.change;
-    let told = Told::of(change, LINE);
+    let mut told = Told::of(change, LINE);
+    // Who joins and who leaves has no room here.
+    told.is_cut |= members::changes(row);
     let all = [(row.undone, "Undone before"), (row.empties, "Empties the group")];
     let marks = all.into_iter().filter(|(is, _)| *is).map(|(_, words)| Mark::held(words));
     let state = if beside == Beside::Box(true) { "on" } else { "off" };

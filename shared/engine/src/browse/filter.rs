@@ -46,6 +46,10 @@ pub(super) trait Admits<T> {
     fn kind(&self) -> Option<Kind>;
     /// The text that it looks for.
     fn text(&self) -> Option<&str>;
+    /// The outcome that it looks for, where the progress of a part says whether the part has it.
+    fn outcome(&self) -> Option<Outcome> {
+        None
+    }
     /// The same with its text as it is compared.
     ///
     /// # Errors
@@ -77,6 +81,11 @@ impl Admits<Row> for Filter {
 
     fn text(&self) -> Option<&str> {
         self.text.as_deref()
+    }
+
+    /// What was applied leaves no mark.
+    fn outcome(&self) -> Option<Outcome> {
+        self.outcome.filter(|outcome| *outcome != Outcome::Applied)
     }
 
     fn ready(&self) -> Result<Self, Refused> {

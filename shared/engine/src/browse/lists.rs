@@ -1,6 +1,6 @@
 //! The lists of a run: its changes, what is not enabled, and who is skipped.
 
-use directory::{Change, Kind, Skipped, TenantId};
+use directory::{Change, Kind, Outcome, Skipped, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,6 +19,8 @@ use crate::{
 const MOST_UNPACKED: usize = 12;
 /// A page searches so many parts of a plan for a text.
 const MOST_SEARCHED: usize = 32;
+/// A page looks at the progress of so many parts of a plan.
+const MOST_FOLLOWED: usize = 5_000;
 /// A page looks through so many standing verdicts.
 const MOST_STANDING: usize = 5_000;
 
@@ -33,11 +35,13 @@ pub struct Row {
     pub empties: bool,
     /// Whether a person has undone it before (rule 4.14).
     pub undone: bool,
+    /// The part of the plan that has it; what is not enabled stands in none.
+    pub part: Option<u32>,
 }
 
-impl From<Followed> for Row {
-    fn from(Followed { planned, empties }: Followed) -> Self {
-        Self { change: planned.change, brakes: planned.brakes, empties, undone: planned.undone }
+impl Row {
+    pub(super) fn new(Followed { planned, empties }: Followed, part: u32) -> Self {
+        Self { change: planned.change, brakes: planned.brakes, empties, undone: planned.undone, part: Some(part) }
     }
 }
 
@@ -108,7 +112,8 @@ async fn page<T: Listed + Standings, F: Admits<T>>(
     let Begun { place, before } = operator::place(from)?;
     let walk = Walk::selecting(store, tenant, run).await?;
     let most = most.clamp(1, MOST_ROWS);
-    let mut filling = Filling { filter, most, rows: Vec::new(), unpacked: 0, searched: 0, standing: 0, text: None };
+    let mut filling =
+        Filling { filter, most, rows: Vec::new(), unpacked: 0, searched: 0, followed: 0, standing: 0, text: None };
     filling.text = filter.text().map(quoted);
     let next = walk.fill(place, &mut filling).await?;
     let rows = filling.rows;
@@ -172,6 +177,7 @@ struct Filling<'a, T, F> {
     rows: Vec<T>,
     unpacked: usize,
     searched: usize,
+    followed: usize,
     standing: usize,
     text: Option<String>,
 }
@@ -183,6 +189,14 @@ impl<T, F: Admits<T>> Taker<T> for Filling<'_, T, F> {
 
     fn text(&self) -> Option<&str> {
         self.text.as_deref()
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        self.filter.outcome()
+    }
+
+    fn read_progress(&mut self, parts: usize) {
+        self.followed += parts;
     }
 
     fn read_part(&mut self, unpacked: bool) {
@@ -209,6 +223,9 @@ impl<T, F: Admits<T>> Taker<T> for Filling<'_, T, F> {
     }
 
     fn is_spent(&self) -> bool {
-        self.unpacked >= MOST_UNPACKED || self.searched >= MOST_SEARCHED || self.standing >= MOST_STANDING
+        self.unpacked >= MOST_UNPACKED
+            || self.searched >= MOST_SEARCHED
+            || self.followed >= MOST_FOLLOWED
+            || self.standing >= MOST_STANDING
     }
 }

@@ -1,19 +1,21 @@
 //! The way through a stored plan and the standing verdicts, from any place on, until whoever looks has enough.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use directory::{Change, Kind, Skipped, TenantId};
+use directory::{Change, Kind, Outcome, Skipped, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::{Row, filter::folded};
 use crate::{
     chunk, contents, keys, outcomes,
-    ports::{Fault, Key, Range, Store},
+    ports::{Fault, Key, Range, Store, Table},
     records::{ChunkProgress, Contents, Run, Standing, read},
 };
 
 /// So many standing verdicts are read at once.
 const AT_ONCE: usize = 500;
+/// The progress of so many parts of a plan is read at once.
+const PROGRESS: usize = 500;
 
 /// Where a list goes on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,8 +31,8 @@ pub(crate) enum Place {
 pub(crate) trait Listed: Sized {
     /// Of a run under the saved settings it is what stands now, rather than a part of the plan.
     const STANDS: bool;
-    /// What of it is in a part of a plan.
-    fn of_part(part: outcomes::Part) -> Vec<Self>;
+    /// What of it is in a part of a plan, which has this number.
+    fn of_part(part: outcomes::Part, number: u32) -> Vec<Self>;
     /// Whether a standing verdict is such a thing.
     fn of_standing(standing: Standing) -> Option<Self>;
 }
@@ -38,8 +40,8 @@ pub(crate) trait Listed: Sized {
 impl Listed for Row {
     const STANDS: bool = false;
 
-    fn of_part(part: outcomes::Part) -> Vec<Self> {
-        part.changes.into_iter().map(Self::from).collect()
+    fn of_part(part: outcomes::Part, number: u32) -> Vec<Self> {
+        part.changes.into_iter().map(|followed| Self::new(followed, number)).collect()
     }
 
     fn of_standing(_: Standing) -> Option<Self> {
@@ -51,7 +53,7 @@ impl Listed for Row {
 impl Listed for Change {
     const STANDS: bool = true;
 
-    fn of_part(part: outcomes::Part) -> Vec<Self> {
+    fn of_part(part: outcomes::Part, _: u32) -> Vec<Self> {
         part.not_enabled
     }
 
@@ -63,7 +65,7 @@ impl Listed for Change {
 impl Listed for Skipped {
     const STANDS: bool = true;
 
-    fn of_part(part: outcomes::Part) -> Vec<Self> {
+    fn of_part(part: outcomes::Part, _: u32) -> Vec<Self> {
         part.skipped
     }
 
@@ -82,6 +84,12 @@ pub(crate) trait Taker<T> {
     fn wants(&self, contents: &Contents) -> bool;
     /// What must stand somewhere in a part, in folded letters, for it to be worth unpacking.
     fn text(&self) -> Option<&str>;
+    /// The outcome that it wants, of which a part's progress tells whether it has it; nothing where it wants any.
+    fn outcome(&self) -> Option<Outcome> {
+        None
+    }
+    /// The progress of so many parts was read.
+    fn read_progress(&mut self, _parts: usize) {}
     /// A part was read; `unpacked` where all of it was looked at.
     fn read_part(&mut self, unpacked: bool);
     /// A standing verdict was read.
@@ -94,6 +102,14 @@ pub(crate) trait Taker<T> {
     fn is_full(&self) -> bool;
     /// Whether so much was read for it that the rest is left for another time.
     fn is_spent(&self) -> bool;
+}
+
+/// Which parts of a plan have something of an outcome, as far as their progress was looked at.
+#[derive(Default)]
+struct Marked {
+    parts: BTreeSet<u32>,
+    /// The first part that was not looked at.
+    until: u32,
 }
 
 /// The way through a run.
@@ -141,9 +157,10 @@ impl<'a, S: Store> Walk<'a, S> {
         let kind = taker.kind().unwrap_or(Kind::User);
         let first = if self.stands::<T>() { Place::Standing(kind, None) } else { Place::Plan(0, 0) };
         let mut next = Some(from.unwrap_or(first));
+        let mut marked = Marked::default();
         while let Some(place) = next.take() {
             next = match place {
-                Place::Plan(part, looked) => self.parts(part, looked, taker).await?,
+                Place::Plan(part, looked) => self.parts(part, looked, taker, &mut marked).await?,
                 Place::Standing(kind, after) => self.standing(kind, after, taker).await?,
             };
             if taker.is_full() || taker.is_spent() {
@@ -159,11 +176,25 @@ impl<'a, S: Store> Walk<'a, S> {
         part: u32,
         looked: usize,
         taker: &mut impl Taker<T>,
+        marked: &mut Marked,
     ) -> Result<Option<Place>, Fault> {
         let together = if taker.text().is_some() { 8 } else { 1 };
-        let wanted = |number: &u32| self.contents.get(number).is_none_or(|contents| taker.wants(contents));
-        let mut numbers: Vec<u32> = (part..self.run.chunks).filter(wanted).take(together + 1).collect();
-        let behind = if numbers.len() > together { numbers.pop() } else { None };
+        // An undo is planned with changes that are stale from the beginning, of which no progress tells.
+        let outcome = taker.outcome().filter(|outcome| *outcome != Outcome::Stale || self.run.undoes.is_none());
+        let mut rest = None;
+        if let Some(outcome) = outcome {
+            if marked.until <= part {
+                let read = self.mark(part, outcome, taker.kind(), marked).await?;
+                taker.read_progress(read);
+            }
+            rest = Some(marked.until).filter(|until| *until < self.run.chunks);
+        }
+        let wanted = |number: &u32| {
+            self.contents.get(number).is_none_or(|contents| taker.wants(contents))
+                && (outcome.is_none() || marked.parts.contains(number))
+        };
+        let mut numbers: Vec<u32> = (part..rest.unwrap_or(self.run.chunks)).filter(wanted).take(together + 1).collect();
+        let behind = if numbers.len() > together { numbers.pop() } else { rest };
         let chunk = |number: &u32| keys::chunk(self.tenant, &self.run.run, *number);
         let progress = |number: &u32| keys::chunk_progress(self.tenant, &self.run.run, *number);
         let keys: Vec<Key> = numbers.iter().flat_map(|number| [chunk(number), progress(number)]).collect();
@@ -179,7 +210,7 @@ impl<'a, S: Store> Walk<'a, S> {
             if worth {
                 let progress: ChunkProgress =
                     progress.map(|item| read("the progress of a plan", item)).transpose()?.unwrap_or_default();
-                let found = T::of_part(outcomes::follow(chunk::entries(&key, &json)?, &progress));
+                let found = T::of_part(outcomes::follow(chunk::entries(&key, &json)?, &progress), *number);
                 let many = found.len();
                 let before = if *number == part { looked } else { 0 };
                 for (at, found) in found.into_iter().enumerate().skip(before) {
@@ -194,6 +225,30 @@ impl<'a, S: Store> Walk<'a, S> {
             }
         }
         Ok(behind.map(|next| Place::Plan(next, 0)))
+    }
+
+    /// Note which parts have something of an outcome, from a part on, as their progress tells: it names whatever did not
+    /// simply go as planned. Answers of how many parts it was read.
+    async fn mark(&self, part: u32, outcome: Outcome, kind: Option<Kind>, marked: &mut Marked) -> Result<usize, Fault> {
+        let progress = keys::starting(Table::Control, keys::plan_pk(self.tenant, &self.run.run), "KP#");
+        let from = keys::chunk_progress(self.tenant, &self.run.run, part).sk;
+        let page = self.store.list(&Range { from, limit: PROGRESS, ..progress }).await?;
+        let parts = page.items.len();
+        let mut last = None;
+        for (sk, item) in page.items {
+            let Some(number) = sk.strip_prefix("KP#").and_then(|number| number.parse().ok()) else { continue };
+            let progress: ChunkProgress = read("the progress of a plan", item)?;
+            let mut exceptions = progress.exceptions.values();
+            if exceptions.any(|one| one.outcome == outcome && kind.is_none_or(|kind| one.object == kind)) {
+                marked.parts.insert(number);
+            }
+            last = Some(number);
+        }
+        marked.until = match (page.more, last) {
+            (Some(_), Some(last)) => last.saturating_add(1),
+            _ => self.run.chunks.max(part.saturating_add(1)),
+        };
+        Ok(parts)
     }
 
     /// Look at a stretch of the standing verdicts.

@@ -36,7 +36,7 @@ pub struct Sought {
 pub struct Found {
     /// It.
     pub held: Held,
-    /// Whether it is exempt by an address that it has here (rule 5.3).
+    /// Whether it is exempt (rule 5.3): in a list by an address that it has here, as to ask the mirror takes a read for each.
     pub exempt: bool,
 }
 

@@ -26,12 +26,21 @@ pub(crate) fn change(number: usize, category: Category, kind: Kind, fields: Valu
 
 /// Store a plan that waits for review, as the newest of a tenant.
 pub(crate) async fn store(world: &World, tenant: &str, changes: Vec<Planned>, more: Value) -> RunId {
+    let unit =
+        |planned| Entry::Unit { changes: vec![planned], bystanders: Vec::new(), empties: false, waiting: Vec::new() };
+    store_entries(world, tenant, changes.into_iter().map(unit).collect(), more).await
+}
+
+/// The same of entries of any kind.
+pub(crate) async fn store_entries(world: &World, tenant: &str, entries: Vec<Entry>, more: Value) -> RunId {
     let tenant: TenantId = tenant.parse().unwrap();
     // Not so new that it could be about to start.
     let at = u64::try_from(now().as_millisecond()).unwrap() - 3_600_000;
     let id = ulid::Ulid::from_parts(at, rand(&tenant)).to_string();
     let mut counts = json!({});
-    for planned in &changes {
+    let units =
+        entries.iter().filter_map(|entry| if let Entry::Unit { changes, .. } = entry { Some(changes) } else { None });
+    for planned in units.flatten() {
         let name = json!(planned.change.category);
         let kind = format!("{}s", planned.change.object.name());
         let number = &mut counts[name.as_str().unwrap()];
@@ -50,9 +59,6 @@ pub(crate) async fn store(world: &World, tenant: &str, changes: Vec<Planned>, mo
     });
     run.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let mut run: Run = serde_json::from_value(run).unwrap();
-    let unit =
-        |planned| Entry::Unit { changes: vec![planned], bystanders: Vec::new(), empties: false, waiting: Vec::new() };
-    let entries: Vec<Entry> = changes.into_iter().map(unit).collect();
     let parts: Vec<Vec<Entry>> = entries.chunks(chunk::FULL).map(<[Entry]>::to_vec).collect();
     let tables = world.tables();
     for parts in parts.chunks(20) {

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use directory::{Category, Kind};
+use engine::records::Entry;
 use serde_json::{Value, json};
 
 use super::{
@@ -112,7 +113,7 @@ async fn r4_4_what_is_unchecked_on_any_page_is_left_out() {
     // Through a filter, and back: nothing is lost, nothing is sent that was not changed.
     let page = press(&browser, &path, &page, &[], "find=1&text=new03").await;
     assert_eq!(rows(&page).len(), 10, "{page:?}");
-    let third = id(&rows(&page)[0].0).to_owned();
+    let third = rows(&page).into_iter().find(|(_, on)| *on).map(|(key, _)| id(&key).to_owned()).unwrap();
     let page = press(&browser, &path, &page, &[&third], &go(&page, "All changes")).await;
     assert!(page.body.contains(">67</span> of 70"), "{page:?}");
     let page = press(&browser, &path, &page, &[&first], "save=1").await;
@@ -238,6 +239,70 @@ async fn names_that_would_be_markup_are_text_on_every_page() {
     assert!(!full.body.contains("has room on a page"), "{full:?}");
     let cut = browser.get(&format!("/runs/{run}/changes/{:016x}", 3)).await;
     assert!(cut.body.contains("what is cut ends with …") && cut.body.contains("&#60;"), "{cut:?}");
+}
+
+#[tokio::test]
+async fn r4_5_who_joins_and_who_leaves_is_on_the_page_of_the_groups_change() {
+    let world = World::new().await;
+    let browser = administrator(&world).await;
+    let user =
+        async |address: &str| world.admin(json!({"action": "get_user", "address": address})).await["user"].clone();
+    let (alex, lee) = (user("alexw@contoso.com").await, user("leeg@contoso.com").await);
+    let change_of = |at| change(at, Category::Updating, Kind::Group, json!({"members": {"from": 300, "to": 1_500}}));
+    let ids = |user: &Value, key: &str| vec![user[key].as_str().unwrap().to_owned().try_into().unwrap()];
+    // Many whom nobody knows, behind one who is here.
+    let mut join: Vec<directory::ObjectId> = ids(&alex, "entra_id");
+    join.extend((0..1_198).map(|number| format!("nobody-{number:04}").try_into().unwrap()));
+    let mut leave: Vec<directory::ObjectId> = ids(&lee, "id");
+    leave.extend((0..300).map(|number| format!("leaver-{number:04}").try_into().unwrap()));
+    let members = |at: usize, join: &[directory::ObjectId], leave: &[directory::ObjectId]| Entry::Members {
+        change: format!("{at:016x}"),
+        group: "object-1".to_owned().try_into().unwrap(),
+        local: "object-1".to_owned().try_into().unwrap(),
+        join: join.to_vec(),
+        leave: leave.to_vec(),
+        empties: false,
+        undone: false,
+        undoes: false,
+    };
+    let unit =
+        |at| Entry::Unit { changes: vec![change_of(at)], bystanders: Vec::new(), empties: false, waiting: Vec::new() };
+    let entries = vec![
+        unit(1),
+        unit(2),
+        members(1, &join[..1_000], &[]),
+        members(1, &join[1_000..], &leave),
+        members(2, &ids(&lee, "entra_id"), &[]),
+    ];
+    let run = plan::store_entries(&world, TENANT, entries, json!({})).await;
+    let list = browser.get(&format!("/runs/{run}?kind=group")).await;
+    assert!(list.body.contains("Show all of it"), "the way there: {list:?}");
+    let mut path = format!("/runs/{run}/changes/{:016x}?kind=group", 1);
+    let (mut seen, mut pages) = (Vec::new(), 0);
+    loop {
+        world.requests();
+        let page = browser.get(&path).await;
+        let requests = world.requests();
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        assert!(page.body.len() < 30_000, "{} bytes", page.body.len());
+        assert!(requests <= 15, "{requests} requests to the tables");
+        let list = page.body.split_once("<h2 id=\"members\">").unwrap().1;
+        seen.extend(list.split("<tr><th scope=\"row\"><bdi>").skip(1).map(|row| {
+            let moves = row.split("<td>").nth(1).unwrap().split('<').next().unwrap();
+            format!("{moves} {}", row.split('<').next().unwrap())
+        }));
+        pages += 1;
+        let Some((before, _)) = list.split_once("\">Next page</a>") else { break };
+        path = before.rsplit_once("href=\"").unwrap().1.replace("&#38;", "&");
+        path = path.split('#').next().unwrap().to_owned();
+    }
+    assert_eq!((seen.len(), pages), (1_500, 30));
+    assert_eq!((seen[0].as_str(), seen[1].as_str()), ("Joins alexw@contoso.com", "Joins nobody-0000"));
+    assert_eq!((seen[1_199].as_str(), seen[1_499].as_str()), ("Leaves leeg@contoso.com", "Leaves leaver-0299"));
+    let page = browser.get(&format!("/runs/{run}/changes/{:016x}?kind=group", 2)).await;
+    assert!(page.body.contains("1–1<") && page.body.contains("Lee Gu"), "{page:?}");
+    let wrong = browser.get(&format!("/runs/{run}/changes/{:016x}?kind=group&members=x", 1)).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[tokio::test]
