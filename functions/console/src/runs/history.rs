@@ -6,7 +6,6 @@ use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use directory::RunId;
 use engine::{browse, operator::Refused, ports::Fault, records::Run};
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
@@ -147,11 +146,4 @@ fn line(run: &Run, standing: &Standing) -> Line {
         failed: number(counts.failed.users + counts.failed.groups),
         remark: error.or(held.filter(|_| run.state == engine::records::RunState::Held)),
     }
-}
-
-/// Whether a run's name is so new that the run may be about to start.
-pub(super) fn is_about_to_start(id: &str, now: Timestamp) -> bool {
-    let Ok(name) = ulid::Ulid::from_string(id) else { return false };
-    let made = i64::try_from(name.timestamp_ms()).unwrap_or(i64::MAX);
-    (-5_000..=60_000).contains(&now.as_millisecond().saturating_sub(made))
 }
