@@ -2,6 +2,7 @@
 
 mod about;
 mod act;
+mod begun;
 mod change;
 mod changes;
 mod history;

@@ -12,7 +12,7 @@ use engine::{ports::Fault, records::RunState};
 use platform::Function;
 use serde_json::{Value, json};
 
-use super::{marks, show, standing::Standing, view::View};
+use super::{begun::Wish, marks, show, standing::Standing, view::View};
 use crate::{
     Console,
     arrival::Arrival,
@@ -129,7 +129,10 @@ impl On<'_> {
         let query = match self.console.run(self.person, event).await? {
             Asked::Said(Err(failure)) if !is_of(&failure, &new) => return self.refused(failure).await,
             Asked::Said(_) => String::new(),
-            Asked::UnderWay => format!("?asked={}&undo={}", now.as_second(), self.known_id()),
+            Asked::UnderWay => {
+                let undoes = Some(self.known_id().to_owned());
+                Wish { new: Some(now.as_second()), undoes, ..Wish::default() }.query()
+            }
         };
         page::redirect(StatusCode::SEE_OTHER, &format!("{}/runs/{new}{query}", self.arrival.base))
     }
@@ -161,7 +164,7 @@ impl On<'_> {
         let none = Fields::default();
         let status = refusal(&failure);
         let shell = Shell::new(self.arrival, self.person, Place::Runs, &none).refused(failure);
-        show::shown(self.console, self.arrival, status, shell, self.id, &self.view(), None).await
+        show::shown(self.console, self.arrival, status, shell, self.id, &self.view(), &Wish::default()).await
     }
 
     fn view(&self) -> View {

@@ -6,7 +6,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use engine::ports::Fault;
 use serde_json::{Map, Value, json};
 
-use super::{history, names::SWITCHES};
+use super::{begun::Wish, history, names::SWITCHES};
 use crate::{
     Console,
     arrival::Arrival,
@@ -38,7 +38,7 @@ async fn searched(console: &Console, arrival: &Arrival, person: &Person, form: &
     let asked = match console.run(person, event).await? {
         Asked::Said(Err(failure)) if !is_of(&failure, &id) => Err(failure),
         Asked::Said(_) => Ok(String::new()),
-        Asked::UnderWay => Ok(format!("?asked={}", (console.clock)().as_second())),
+        Asked::UnderWay => Ok(Wish { new: Some((console.clock)().as_second()), ..Wish::default() }.query()),
     };
     let failure = match asked {
         Ok(query) => return page::redirect(StatusCode::SEE_OTHER, &format!("{}/runs/{id}{query}", arrival.base)),

@@ -19,6 +19,7 @@ use mail::words::many;
 
 use super::{
     about::About,
+    begun::{Begins, Wish, begins},
     changes, left, names,
     standing::Standing,
     view::{List, View},
@@ -26,6 +27,7 @@ use super::{
 use crate::{
     Console,
     arrival::Arrival,
+    ask::new_run,
     form::Fields,
     manage::Manager,
     moment::Moment,
@@ -34,10 +36,7 @@ use crate::{
     shell::{Place, Shell},
 };
 
-/// So long it may take until something that was asked of a run is seen, in seconds.
-const SOON: i64 = 60;
-
-/// `GET /runs/{run}`, with what [`View`] reads, and `asked` where something was just asked of the run.
+/// `GET /runs/{run}`, with what [`View`] and [`Wish`] read.
 pub(super) async fn show(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
@@ -47,11 +46,10 @@ pub(super) async fn show(
 ) -> Response {
     let shell = Shell::new(&arrival, &person, Place::Runs, &query);
     let view = View::of(&query);
-    let asked = query.text("asked").and_then(|asked| asked.parse().ok());
-    page::answer(&arrival, shown(&console, &arrival, StatusCode::OK, shell, &id, &view, asked).await)
+    page::answer(&arrival, shown(&console, &arrival, StatusCode::OK, shell, &id, &view, &Wish::of(&query)).await)
 }
 
-/// The page of a run; `asked` is when something was asked of it, in epoch seconds.
+/// The page of a run; `wish` is what was just asked of it.
 pub(super) async fn shown(
     console: &Console,
     arrival: &Arrival,
@@ -59,23 +57,35 @@ pub(super) async fn shown(
     shell: Shell<'_>,
     id: &str,
     view: &View,
-    asked: Option<i64>,
+    wish: &Wish,
 ) -> Result<Response, Fault> {
     let now = (console.clock)();
     let standing = Standing::of(console, &shell.person.tenant).await?;
     let Some(run) = find(console, shell.person, id).await? else {
-        let begins = is_about_to_start(id, now);
-        return Ok(if begins { starting(arrival, shell, id) } else { missing(arrival, shell, &standing, id) });
+        let waited = RunId::try_from(id.to_owned()).map_or(i64::MAX, |id| wish.waited_for(&id, now));
+        return match begins(waited, &standing, None, id, now) {
+            None => Ok(missing(arrival, shell, &standing, id)),
+            Some(Begins::Not(failure)) => not_begun(console, arrival, shell, wish, failure),
+            Some(begins) => Ok(starting(arrival, shell, id, &begins, wish.query())),
+        };
     };
-    let begins = asked.is_some_and(|asked| (0..SOON).contains(&now.as_second().saturating_sub(asked)));
     let waits = match run.state {
         RunState::Planned => true,
         RunState::Held => standing.sync.holding.as_ref() == Some(&run.run),
         RunState::Applied | RunState::Failed | RunState::Continuing => false,
     };
+    let waited = wish.asked.filter(|_| waits).map(|asked| now.as_second().saturating_sub(asked));
+    let shell = match waited.and_then(|waited| begins(waited, &standing, Some(&run), id, now)) {
+        None => shell,
+        // The button is there once more, below what is known.
+        Some(Begins::Not(failure)) => shell.refused(failure),
+        Some(begins) => {
+            let query = wish.asked.map_or_else(String::new, |asked| format!("?asked={asked}"));
+            return Ok(starting(arrival, shell, id, &begins, query));
+        }
+    };
     match view.list {
         _ if run.state == RunState::Continuing => under_way(console, arrival, shell, &run).await,
-        _ if begins && waits => Ok(starting(arrival, shell, id)),
         List::Changes => changes::shown(console, arrival, status, shell, &run, &standing, view).await,
         List::Skipped | List::NotEnabled => left::shown(console, arrival, shell, &run, view).await,
     }
@@ -121,15 +131,45 @@ struct UnderWay<'a> {
     /// Parts that are done, and all of them.
     parts: Option<(u32, u32)>,
     waits: Option<Moment>,
+    /// What its address says besides.
+    query: String,
     /// Nobody goes on with it.
     left: bool,
 }
 
 /// The run begins in a moment.
-fn starting(arrival: &Arrival, shell: Shell<'_>, id: &str) -> Response {
-    let doing = "It is about to start.".to_owned();
-    let page = UnderWay { shell, id, about: None, doing, parts: None, waits: None, left: false };
+fn starting(arrival: &Arrival, shell: Shell<'_>, id: &str, begins: &Begins, query: String) -> Response {
+    let doing = match begins {
+        Begins::Late => "It is about to start. This takes longer than usual.",
+        Begins::Soon | Begins::Not(_) => "It is about to start.",
+    };
+    let doing = doing.to_owned();
+    let page = UnderWay { shell, id, about: None, doing, parts: None, waits: None, query, left: false };
     page::render(arrival, StatusCode::OK, &page)
+}
+
+/// Says that a run that was asked for has not begun, and has the button that asks for it.
+#[derive(Template)]
+#[template(path = "run_not_begun.html")]
+struct NotBegun<'a> {
+    shell: Shell<'a>,
+    /// The run that is at work.
+    other: Option<String>,
+    undoes: Option<&'a str>,
+    /// The id of the run that the form asks for.
+    new: RunId,
+}
+
+fn not_begun(
+    console: &Console,
+    arrival: &Arrival,
+    shell: Shell<'_>,
+    wish: &Wish,
+    failure: Box<Failure>,
+) -> Result<Response, Fault> {
+    let (other, new) = (failure.run.clone(), new_run((console.clock)())?);
+    let page = NotBegun { other, undoes: wish.undoes.as_deref(), new, shell: shell.refused(failure) };
+    Ok(page::render(arrival, StatusCode::NOT_FOUND, &page))
 }
 
 async fn under_way(console: &Console, arrival: &Arrival, shell: Shell<'_>, run: &Run) -> Result<Response, Fault> {
@@ -143,6 +183,7 @@ async fn under_way(console: &Console, arrival: &Arrival, shell: Shell<'_>, run: 
             _ => None,
         },
         left: doing == Doing::Interrupted,
+        query: String::new(),
         waits: waits_until.map(|at| Moment::new(at, &shell.person.zone)),
         doing: sentence(&doing),
         shell,

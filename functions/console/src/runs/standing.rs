@@ -46,6 +46,14 @@ impl Standing {
         run.state == RunState::Continuing && self.sync.run.as_ref() != Some(&run.run)
     }
 
+    /// The run that is at work, or that goes on in a moment (rule 4.3).
+    pub(super) fn at_work(&self, now: Timestamp) -> Option<&RunId> {
+        let Schedule { owner, lease_until, due_at, run, .. } = &self.sync;
+        let leased = owner.is_some() && lease_until.is_some_and(|until| until >= now.as_millisecond());
+        let goes_on = owner.is_none() && due_at.is_some_and(|due| due >= now.as_second());
+        run.as_ref().filter(|_| leased || goes_on)
+    }
+
     /// Whether a plan may still be applied.
     pub(super) fn plan(&self, run: &Run, now: Timestamp) -> Plan {
         if self.sync.newest.as_ref() != Some(&run.run) {

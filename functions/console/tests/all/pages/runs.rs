@@ -260,5 +260,48 @@ async fn r4_4_a_plan_whose_application_takes_long_to_begin_is_waited_for() {
     for late in [(asked - 120).to_string(), "x".to_owned(), i64::MIN.to_string(), i64::MAX.to_string()] {
         let page = browser.get(&format!("/runs/{run}?asked={late}")).await;
         assert_eq!(page.title(), "Review the changes", "{late}");
+        let said = page.body.contains("This has not begun, and nothing was changed by it.");
+        assert_eq!(said, late == (asked - 120).to_string(), "{late}: {page:?}");
     }
+    // Somebody else's run took its turn: that is said, and the button is there once more.
+    world.occupy("01JD0000000000000000000000").await;
+    let page = browser.get(&format!("/runs/{run}?asked={}", asked - 12)).await;
+    assert!(page.body.contains("This has not begun: another run is at work since 20"), "{page:?}");
+    assert!(page.body.contains("/apply") && !page.body.contains("data-watch"), "{page:?}");
+    let newest = json!({"newest": "01JD0000000000000000000000"}).as_object().unwrap().clone();
+    let key = engine::keys::sync(&TENANT.parse().unwrap());
+    let change = engine::ports::Change::Set { set: newest, add: Vec::new() };
+    let write = engine::ports::Write { key, change, only_if: Vec::new() };
+    engine::ports::Store::commit(&world.tables(), vec![write]).await.unwrap();
+    let page = browser.get(&format!("/runs/{run}?asked={asked}")).await;
+    assert!(page.body.contains("This was not carried out: a newer run came after the plan."), "{page:?}");
+    assert!(!page.body.contains("/apply") && page.body.contains("Search Now"), "{page:?}");
+}
+
+#[tokio::test]
+async fn r4_3_a_search_that_does_not_begin_says_so_and_can_be_asked_for_again() {
+    let world = World::new().await;
+    let browser = administrator(&world).await;
+    let now = crate::world::now();
+    // The page was opened some minutes before its button was pressed.
+    let at = u64::try_from(now.as_millisecond()).unwrap() - 240_000;
+    let path = format!("/runs/{}", ulid::Ulid::from_parts(at, 7));
+    let look = async |query: String| browser.get(&format!("{path}{query}")).await;
+    let asked = |seconds: i64| format!("?new={}", now.as_second() - seconds);
+    let page = look(asked(2)).await;
+    assert!(page.body.contains("It is about to start.") && page.body.contains("data-watch"), "{page:?}");
+    assert!(page.body.contains(&format!("{path}{}\">Look again", asked(2))), "{page:?}");
+    assert!(look(asked(20)).await.body.contains("This takes longer than usual."));
+    world.occupy("01JD0000000000000000000000").await;
+    let page = look(asked(12)).await;
+    assert_eq!((page.status, page.title()), (StatusCode::NOT_FOUND, "The run has not begun"));
+    assert!(page.body.contains("another run is at work since 20"), "{page:?}");
+    assert!(page.body.contains("/runs/01JD0000000000000000000000\">See the run") && !page.body.contains("data-watch"));
+    let page = look(asked(70)).await;
+    assert_eq!((page.status, page.title()), (StatusCode::NOT_FOUND, "The run has not begun"));
+    assert_ne!(page.form("Search Now").value("as"), path.strip_prefix("/runs/"), "another run");
+    let page = look(format!("{}&undo=01JD0000000000000000000001", asked(70))).await;
+    assert!(page.body.contains("/runs/01JD0000000000000000000001/undo"), "{page:?}");
+    let page = look(format!("{}&undo=..%2F..%2Fsettings", asked(70))).await;
+    assert!(page.body.contains("Search Now") && !page.body.contains("..\""), "{page:?}");
 }
