@@ -36,7 +36,7 @@ pub(crate) async fn admit(
 
 async fn enter(console: &Console, arrival: &Arrival, request: Request, next: Next) -> Result<Response, Fault> {
     let changes = request.method() != Method::GET && request.method() != Method::HEAD;
-    let (person, signed, cookie) = match session::open(console, arrival, request.headers()).await? {
+    let (person, signed, cookie) = match session::open(console, arrival, request.method(), request.headers()).await? {
         Opened::Person(person, signed, cookie) => (person, signed, cookie),
         nobody => {
             // Whoever typed something must learn that it was not taken; whoever only looks is asked who they are.
@@ -67,7 +67,7 @@ async fn enter(console: &Console, arrival: &Arrival, request: Request, next: Nex
     }
     parts.extensions.insert(*person);
     let mut response = next.run(Request::from_parts(parts, Body::empty())).await;
-    if !response.headers().contains_key(SET_COOKIE) {
+    if let Some(cookie) = cookie.filter(|_| !response.headers().contains_key(SET_COOKIE)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
