@@ -67,6 +67,9 @@ async fn enter(console: &Console, arrival: &Arrival, request: Request, next: Nex
     }
     parts.extensions.insert(*person);
     let mut response = next.run(Request::from_parts(parts, Body::empty())).await;
+    if changes && page::has_stopped(&response) {
+        response = page::message(arrival, response.status(), NOT_KNOWN, None);
+    }
     if let Some(cookie) = cookie.filter(|_| !response.headers().contains_key(SET_COOKIE)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
@@ -113,6 +116,11 @@ pub(crate) const NOT_OURS: Words = Words {
     title: "Nothing was changed",
     text: "The request did not come from a page of your session.",
     help: "Go to the first page, and start from there. If you followed a link from somebody else, do not use it.",
+};
+const NOT_KNOWN: Words = Words {
+    title: "It is not known whether this was done",
+    text: "We have come across a problem after what you asked for was passed on. It may have been done, or not.",
+    help: "Look whether it was done before you ask for it again. If it happens again, contact support quoting the code below.",
 };
 const TOO_LARGE: Words = Words {
     title: "This is too much at once",
