@@ -6,7 +6,7 @@ use askama::Template;
 use axum::{
     body::Bytes,
     extract::{State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode, header::SET_COOKIE},
+    http::{HeaderMap, Method, StatusCode, header::SET_COOKIE},
     response::Response,
 };
 use engine::ports::Fault;
@@ -27,15 +27,21 @@ use crate::{
 pub(crate) async fn home(
     State(console): State<Arc<Console>>,
     arrival: Arrival,
+    method: Method,
     headers: HeaderMap,
     query: Fields,
 ) -> Response {
-    page::answer(&arrival, show(&console, &arrival, &headers, &query).await)
+    page::answer(&arrival, show(&console, &arrival, (&method, &headers), &query).await)
 }
 
-async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap, query: &Fields) -> Result<Response, Fault> {
+async fn show(
+    console: &Console,
+    arrival: &Arrival,
+    (method, headers): (&Method, &HeaderMap),
+    query: &Fields,
+) -> Result<Response, Fault> {
     let to = query.text("to").and_then(Destination::parse);
-    match session::open(console, arrival, headers).await? {
+    match session::open(console, arrival, method, headers).await? {
         Opened::None => Ok(page::ask(arrival, "", false, to.as_ref())),
         Opened::Over(forget) => {
             let mut response = page::ask(arrival, "", false, to.as_ref());
@@ -49,7 +55,9 @@ async fn show(console: &Console, arrival: &Arrival, headers: &HeaderMap, query: 
             } else {
                 page::render(arrival, StatusCode::OK, &SignedIn { shell })
             };
-            response.headers_mut().append(SET_COOKIE, cookie);
+            if let Some(cookie) = cookie {
+                response.headers_mut().append(SET_COOKIE, cookie);
+            }
             Ok(response)
         }
     }

@@ -24,9 +24,6 @@ use crate::{
 /// No form of a tenant's pages is larger: a few thousand domains, or a page of checkboxes.
 const LARGEST_FORM: usize = 256 * 1024;
 
-/// The script says so of a page that it looks at again by itself.
-const WATCH: &str = "x-watch";
-
 /// Let somebody who is signed in through, and a form that is ours. The page learns who it is from here alone.
 pub(crate) async fn admit(
     State(console): State<Arc<Console>>,
@@ -39,8 +36,7 @@ pub(crate) async fn admit(
 
 async fn enter(console: &Console, arrival: &Arrival, request: Request, next: Next) -> Result<Response, Fault> {
     let changes = request.method() != Method::GET && request.method() != Method::HEAD;
-    let watches = !changes && request.headers().contains_key(WATCH);
-    let (person, signed, cookie) = match session::open(console, arrival, request.headers()).await? {
+    let (person, signed, cookie) = match session::open(console, arrival, request.method(), request.headers()).await? {
         Opened::Person(person, signed, cookie) => (person, signed, cookie),
         nobody => {
             // Whoever typed something must learn that it was not taken; whoever only looks is asked who they are.
@@ -71,8 +67,10 @@ async fn enter(console: &Console, arrival: &Arrival, request: Request, next: Nex
     }
     parts.extensions.insert(*person);
     let mut response = next.run(Request::from_parts(parts, Body::empty())).await;
-    // A page that is only watched is no sign of somebody who is there: the session ends as if nothing was asked.
-    if !watches && !response.headers().contains_key(SET_COOKIE) {
+    if changes && page::has_stopped(&response) {
+        response = page::message(arrival, response.status(), NOT_KNOWN, None);
+    }
+    if let Some(cookie) = cookie.filter(|_| !response.headers().contains_key(SET_COOKIE)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
@@ -118,6 +116,11 @@ pub(crate) const NOT_OURS: Words = Words {
     title: "Nothing was changed",
     text: "The request did not come from a page of your session.",
     help: "Go to the first page, and start from there. If you followed a link from somebody else, do not use it.",
+};
+const NOT_KNOWN: Words = Words {
+    title: "It is not known whether this was done",
+    text: "We have come across a problem after what you asked for was passed on. It may have been done, or not.",
+    help: "Look whether it was done before you ask for it again. If it happens again, contact support quoting the code below.",
 };
 const TOO_LARGE: Words = Words {
     title: "This is too much at once",

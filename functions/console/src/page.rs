@@ -123,8 +123,19 @@ pub(crate) fn answer(arrival: &Arrival, outcome: Result<Response, Fault>) -> Res
             text: "We have come across a problem, and cannot continue.",
             help: "Please try again in a few minutes. If it happens again, contact support quoting the code below.",
         };
-        message(arrival, StatusCode::SERVICE_UNAVAILABLE, words, None)
+        let mut response = message(arrival, StatusCode::SERVICE_UNAVAILABLE, words, None);
+        response.extensions_mut().insert(Stopped);
+        response
     })
+}
+
+/// Marks the page that says that we failed.
+#[derive(Debug, Clone, Copy)]
+struct Stopped;
+
+/// Whether an answer is the page that says that we failed.
+pub(crate) fn has_stopped(response: &Response) -> bool {
+    response.extensions().get::<Stopped>().is_some()
 }
 
 /// Leads on to another address.

@@ -1,13 +1,13 @@
 //! Who is asking: the session that a browser holds, looked up again with each request.
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use directory::{ObjectId, TenantId, TimeZone, User, UserType};
 use engine::{
     ports::Fault,
     records::Tenant,
     sign_in::{self, Session},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,6 +21,12 @@ use crate::{
 
 /// No function takes a longer name of who asks.
 const LONGEST_BY: usize = 200;
+
+/// A session is written anew once it was last seen so long ago. With every answer it would outlive a sign-out: an answer
+/// under way meanwhile would bring it back.
+const SEEN_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// The header of a page that is looked at again by itself.
+const WATCH: &str = "x-watch";
 
 /// What the browser of somebody who is signed in keeps, sealed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -96,15 +102,26 @@ pub(crate) enum Opened {
     None,
     /// It is over: the header that has the browser forget it.
     Over(HeaderValue),
-    /// Somebody is signed in: who, by which cookie, and the header that has the browser keep it for longer.
-    Person(Box<Person>, Box<Signed>, HeaderValue),
+    /// Somebody is signed in: who, by which cookie, and the header that has the browser keep it for longer, where that is
+    /// due.
+    Person(Box<Person>, Box<Signed>, Option<HeaderValue>),
+}
+
+/// Whether a person has asked for something, rather than a program that looks by itself.
+fn is_asked_for(method: &Method, headers: &HeaderMap) -> bool {
+    method != Method::HEAD && !headers.contains_key(WATCH)
 }
 
 /// The session of a request.
 ///
 /// # Errors
 /// The store's, or the key of the sessions cannot be read.
-pub(crate) async fn open(console: &Console, arrival: &Arrival, headers: &HeaderMap) -> Result<Opened, Fault> {
+pub(crate) async fn open(
+    console: &Console,
+    arrival: &Arrival,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Opened, Fault> {
     if !Name::Session.is_in(arrival, headers) {
         return Ok(Opened::None);
     }
@@ -116,7 +133,8 @@ pub(crate) async fn open(console: &Console, arrival: &Arrival, headers: &HeaderM
         Ok((user, record)) => {
             let operates = operator::operates(console, &signed.session.tenant, &user.id).await?;
             let person = Person::new(&signed, &user, &record, operates);
-            let cookie = cookies.seal(Name::Session, &signed.clone().seen(now), None)?;
+            let keeps = is_asked_for(method, headers) && signed.session.idle(now) > SEEN_FOR;
+            let cookie = keeps.then(|| cookies.seal(Name::Session, &signed.clone().seen(now), None)).transpose()?;
             Ok(Opened::Person(Box::new(person), Box::new(signed), cookie))
         }
         Err(ended) => {

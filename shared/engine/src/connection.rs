@@ -22,8 +22,11 @@ use crate::{
     registration,
 };
 
-/// How long Microsoft is asked before a check is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long Microsoft is asked before a check is given up. A person waits for it, and whoever asks for them waits for 25
+/// seconds: what they typed must not be lost to that.
+const TRYING_OUT: Duration = Duration::from_secs(12);
+/// How long the application's registration is looked at after that. Nothing fails for what it does not say.
+const LOOKING: Duration = Duration::from_secs(5);
 
 /// What a check of the connection said.
 #[derive(Debug, Clone, Default)]
@@ -58,12 +61,12 @@ pub(crate) async fn checked(
     before: Option<&(Tenant, Schedule)>,
 ) -> Result<Checked, Refused> {
     let failure = match reach::afresh(secrets, &asked.tenant, settings).await? {
-        Ok(who) => match graph.try_out(&who, PATIENCE).await {
+        Ok(who) => match graph.try_out(&who, TRYING_OUT).await {
             Ok(()) => {
                 let saved = before.and_then(|(tenant, sync)| Some((tenant.credential.as_ref()?, sync)));
                 let seen = match saved.filter(|(facts, _)| facts.kind == who.kind) {
                     Some((facts, sync)) => {
-                        registration::look(graph, &who, facts, sync.seen.as_ref(), asked.now, PATIENCE).await
+                        registration::look(graph, &who, facts, sync.seen.as_ref(), asked.now, LOOKING).await
                     }
                     None => None,
                 };

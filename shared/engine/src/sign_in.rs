@@ -201,6 +201,11 @@ impl Session {
         Self { seen: now, ..self }
     }
 
+    /// How long ago something was last asked for, as far as it says.
+    pub fn idle(&self, now: Timestamp) -> SignedDuration {
+        now.duration_since(self.seen)
+    }
+
     /// Whether its time is over.
     fn has_run_out(&self, now: Timestamp) -> bool {
         let (age, idle) = (now.duration_since(self.since), now.duration_since(self.seen));

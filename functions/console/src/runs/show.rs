@@ -91,13 +91,6 @@ pub(super) async fn shown(
     }
 }
 
-/// Whether a run's name is so new that the run may be about to start.
-fn is_about_to_start(id: &str, now: Timestamp) -> bool {
-    let Ok(name) = ulid::Ulid::from_string(id) else { return false };
-    let made = i64::try_from(name.timestamp_ms()).unwrap_or(i64::MAX);
-    (-5_000..=60_000).contains(&now.as_millisecond().saturating_sub(made))
-}
-
 /// A run of the person's own tenant.
 pub(super) async fn find(console: &Console, person: &Person, id: &str) -> Result<Option<Run>, Fault> {
     match RunId::try_from(id.to_owned()) {

@@ -167,7 +167,11 @@ impl<'a> Import<'a> {
             rest: form(fields::REST),
             secret: Secret {
                 kind: settings.credential.kind,
-                error: blamed("ad_key"),
+                // Where none is kept, there is none that would still be in use.
+                error: blamed("ad_key").map(|why| {
+                    let kept = glance.hint.is_some() || glance.expiry.is_some();
+                    if kept { format!("{why} Meanwhile the one before is still in use.") } else { why }
+                }),
                 ends: wrong.ends.clone().unwrap_or_default(),
                 ends_error: blamed("expires_on"),
             },
@@ -245,7 +249,7 @@ pub(crate) fn of_the_secret(failure: Failure) -> (Failure, Option<(&'static str,
             return (Failure { message, ..failure }, Some((field, why)));
         }
     }
-    let why = "This secret was not saved; the one before is still in use.".to_owned();
+    let why = "This secret was not saved.".to_owned();
     (failure, Some(("ad_key", why)))
 }
 

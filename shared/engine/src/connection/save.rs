@@ -5,7 +5,7 @@ use jiff::{Timestamp, ToSpan as _, civil::Date};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::{Checked, PATIENCE, green, on_schedule, shown};
+use super::{Checked, LOOKING, TRYING_OUT, green, on_schedule, shown};
 use crate::{
     credential::{self, renews_itself},
     keys,
@@ -108,11 +108,11 @@ async fn tried(
     }
     let checked = match reach::with(&asked.tenant, &settings, Some(secret.clone())) {
         Ok(who) => {
-            if let Err(failure) = graph.try_out(&who, PATIENCE).await {
+            if let Err(failure) = graph.try_out(&who, TRYING_OUT).await {
                 graph.forget(&who);
                 return Err(failure.into());
             }
-            let seen = registration::look(graph, &who, &facts, None, asked.now, PATIENCE).await;
+            let seen = registration::look(graph, &who, &facts, None, asked.now, LOOKING).await;
             Checked { status: green(asked.now), seen }
         }
         Err(missing) => {

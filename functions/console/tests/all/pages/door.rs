@@ -1,6 +1,8 @@
 //! The one door: who gets in, whose form counts, and whose tenant it is.
 
 use axum::http::StatusCode;
+use console::Others;
+use engine::ports::Fault;
 
 use crate::{browser::Browser, world::World};
 
@@ -76,6 +78,7 @@ async fn whoever_followed_a_link_gets_there_after_signing_in() {
         let browser = world.browser();
         let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("to", link).finish();
         let page = browser.get(&format!("/?{query}")).await;
+        assert_eq!(page.body.contains("<p>Sign in to go on.</p>"), there != "/", "{page:?}");
         let hidden = page.body.contains(&format!("name=\"to\" value=\"{link}\""));
         assert_eq!(hidden, there != "/", "{page:?}");
         let mut start = browser.get(&format!("/signin?address=adelev@contoso.com&{query}")).await;
@@ -142,6 +145,25 @@ async fn a_form_that_is_not_ours_changes_nothing() {
     }
     assert!(world.log().contains("reason=\"token\""));
     assert!(browser.get("/exemptions").await.body.contains("No address is exempt."));
+}
+
+#[tokio::test]
+async fn a_form_of_which_nobody_knows_what_became_says_so() {
+    let world = World::new().await;
+    administrator(&world).await;
+    let browser = world.browser_at(|console| {
+        console.others = Others::Here(Box::new(|_, _| Box::pin(async { Err(Fault::passing("no answer")) })));
+    });
+    browser.sign_in("adelev@contoso.com").await;
+    let token = browser.token().await;
+    for form in ["/exemptions/add", "/settings/test", "/runs/search", "/runs/01JD0000000000000000000000/apply"] {
+        let page = browser.post(form, &format!("token={token}&address=alexw@contoso.com")).await;
+        assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "{form}");
+        assert_eq!(page.title(), "It is not known whether this was done", "{form}: {page:?}");
+        assert!(page.body.contains("Look whether it was done") && page.body.contains("<code>"), "{form}: {page:?}");
+    }
+    // What only looks, or does not pass the door, did nothing.
+    assert_eq!(browser.post("/settings/test", "token=x").await.title(), "Nothing was changed");
 }
 
 #[tokio::test]

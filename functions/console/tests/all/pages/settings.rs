@@ -214,6 +214,18 @@ async fn r7_2_a_wrong_secret_changes_nothing_and_a_right_one_turns_the_light_gre
 }
 
 #[tokio::test]
+async fn r7_2_a_first_secret_that_is_refused_leaves_none_in_use() {
+    let world = World::new().await;
+    let browser = administrator(&world).await;
+    world.admin(json!({"action": "put_tenant", "settings": {"credential": {"kind": "certificate"}}})).await;
+    let pem =
+        ["PRIVATE KEY", "CERTIFICATE"].map(|of| format!("-----BEGIN {of}-----\nx\n-----END {of}-----\n")).concat();
+    let page = browser.get("/settings").await.form(SECRET).with("ad_key", &pem).send(&browser).await;
+    let text = page.text();
+    assert!(text.contains("This secret was not saved.") && !text.contains("still in use"), "{text}");
+}
+
+#[tokio::test]
 async fn r1_5_saving_a_connection_checks_it() {
     let world = World::new().await;
     let browser = administrator(&world).await;

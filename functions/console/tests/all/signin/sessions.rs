@@ -105,3 +105,34 @@ async fn r8_4_signing_out_takes_our_own_form() {
     assert_eq!(browser.signed_in_as().await, None);
     assert_eq!(browser.post("/signout", "").await.location(), format!("{BASE}/"), "nobody is signed in");
 }
+
+#[tokio::test]
+async fn r8_4_an_answer_that_comes_after_signing_out_signs_nobody_in() {
+    let world = World::new().await;
+    let convert = json!({"action": "convert", "address": "adelev@contoso.com", "to": "organization_admin"});
+    world.admin(convert).await;
+    let browser = signed_in(&world).await;
+    let session = browser.cookies();
+    let page = browser.get("/").await;
+    let token = page.form("Sign out").value("token").unwrap().to_owned();
+    browser.post("/signout", &format!("token={token}")).await;
+    // A request that was sent before, with the cookie of then, is answered now.
+    for path in ["/", "/runs", "/settings"] {
+        browser.set_cookies(session.clone());
+        let late = browser.get(path).await;
+        assert_eq!((late.status, late.header("set-cookie")), (StatusCode::OK, ""), "{path}");
+    }
+    // Whoever is there stays: the session is written anew from time to time, and only for what a person asks.
+    world.wait(6 * 60);
+    for (method, headers) in [("HEAD", &[][..]), ("GET", &[("x-watch", "1")][..])] {
+        for path in ["/", "/runs"] {
+            let looked = browser.send(method, path, "", headers).await;
+            assert_eq!((looked.status, looked.header("set-cookie")), (StatusCode::OK, ""), "{method} {path}");
+        }
+    }
+    for path in ["/", "/runs"] {
+        browser.set_cookies(session.clone());
+        assert!(browser.get(path).await.header("set-cookie").starts_with("__Host-session="), "{path}");
+        assert_eq!(browser.get(path).await.header("set-cookie"), "", "{path}");
+    }
+}
