@@ -14,7 +14,6 @@ use engine::{
     ports::Fault,
     records::{Run, RunState},
 };
-use jiff::Timestamp;
 use mail::words::many;
 
 use super::{
