@@ -158,7 +158,10 @@ pub(super) async fn shown(
 }
 
 fn title(run: &Run, lines: &[Line]) -> &'static str {
+    let short = run.warnings.iter().any(|warning| warning.code == "short_read");
     match run.state {
+        // What was not read may have held something.
+        RunState::Planned | RunState::Applied if lines.is_empty() && short => "Not everything could be read",
         RunState::Planned if lines.is_empty() => "There is nothing to change",
         RunState::Planned => "Review the changes",
         RunState::Applied if lines.is_empty() => "There was nothing to change",
