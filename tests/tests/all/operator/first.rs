@@ -29,7 +29,7 @@ fn resumed(desk: &Desk, session: &Session) -> Result<User, Ended> {
     let now = desk.world.now();
     let session = session.clone().seen_at(now);
     assert!(now.duration_since(desk.world.now()) < SignedDuration::from_hours(1));
-    drive(sign_in::resume(&desk.world.store, &session, now)).unwrap().unwrap()
+    drive(sign_in::resume(&desk.world.store, &session, now)).unwrap().unwrap().map(|(user, _)| user)
 }
 
 fn made(desk: &Desk, address: &str, entra_id: &str) -> Value {
