@@ -25,7 +25,7 @@ use directory::TenantId;
 use engine::ports::{Clock as _, Fault, Letter, Mailer, Message, Moved, Place, Queue, QueueName, Secrets};
 use entra::openid::SignIn;
 use graph_standin::{CONTOSO, FABRIKAM, SIGN_IN_CLIENT_ID, SIGN_IN_SECRET, SignIns, Standin, demo};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use platform::{Environment, Function, Tables};
 use secrecy::SecretString;
@@ -141,7 +141,7 @@ impl World {
             session_key: Secret::Known(KEY.into()),
             client_secret: Some(Secret::Known(SIGN_IN_SECRET.into())),
             settings: settings.unwrap(),
-            clock: Box::new(move || Timestamp::from_second(now().as_second() + later.load(Ordering::Relaxed)).unwrap()),
+            clock: Box::new(move || now() + SignedDuration::from_secs(later.load(Ordering::Relaxed))),
         };
         otherwise(&mut console);
         console::router(console)
