@@ -40,14 +40,11 @@ async fn exported(console: &Console, person: &Person) -> Result<Response, Fault>
     Ok((headers, table(&rows)).into_response())
 }
 
-/// Tells spreadsheets that what follows is UTF-8, which Excel would take for the reader's own code page otherwise.
-const BYTE_ORDER_MARK: &str = "\u{feff}";
-
 /// The table: a line of headings, then a line for each tenant.
 fn table(rows: &[Row]) -> String {
     let heads = line(COLUMNS.iter().map(|(_, words)| (*words).to_owned()));
     let lines = rows.iter().map(|row| line(COLUMNS.iter().map(|(column, _)| column.text(row))));
-    [BYTE_ORDER_MARK.to_owned(), heads].into_iter().chain(lines).collect()
+    std::iter::once(heads).chain(lines).collect()
 }
 
 fn line(cells: impl Iterator<Item = String>) -> String {
