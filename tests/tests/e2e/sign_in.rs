@@ -153,8 +153,9 @@ async fn r8_2_and_r8_3_ways_to_sign_in() {
     let page = browser.get(&start).await.text().await.unwrap();
     assert!(page.contains(&to_service) && page.contains(">Sign in with Microsoft</a>"), "{page}");
     let button = page.split("href=\"").find(|part| part.contains("/signin/microsoft?")).unwrap();
-    let microsoft = Browser::location(&browser.get(button.split('"').next().unwrap()).await);
-    assert!(microsoft.contains("/oauth2/v2.0/authorize?"), "{microsoft}");
+    let button = button.split('"').next().unwrap();
+    let there = async { while !Browser::location(&browser.get(button).await).contains("/oauth2/v2.0/authorize?") {} };
+    tokio::time::timeout(Duration::from_secs(30), there).await.expect("the button leads to Microsoft");
     let style = page.split("href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let style = browser.get(&style).await;
     assert_eq!(
