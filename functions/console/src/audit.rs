@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
 use directory::TimeZone;
-use engine::{audit, operator::Refused, ports::Fault, records::Audit};
+use engine::{audit, ports::Fault, records::Audit};
 use serde_json::Value;
 
 use crate::{
@@ -74,8 +74,7 @@ async fn shown(console: &Console, arrival: &Arrival, shell: Shell<'_>, from: Opt
     loop {
         let page = match audit::list(&console.store, &shell.person.tenant, from, most).await {
             Ok(page) => page,
-            Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
-            Err(Refused::Fault(fault)) => return Err(fault),
+            Err(refused) => return page::not_shown(arrival, shell, refused),
         };
         let lines: Vec<String> = page.rows.iter().map(|entry| line(entry, zone).render().unwrap_or_default()).collect();
         let fit = fitting(&lines);

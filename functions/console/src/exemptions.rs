@@ -11,7 +11,7 @@ use axum::{
     routing::{get, post},
 };
 use directory::Address;
-use engine::{exemptions, operator::Refused, ports::Fault, records::Exemption};
+use engine::{exemptions, ports::Fault, records::Exemption};
 use platform::Function;
 use serde_json::json;
 
@@ -126,7 +126,6 @@ async fn shown(
             let page = Exemptions { shell, lines, first: from.is_some(), next: page.next, typed };
             Ok(page::render(arrival, status, &page))
         }
-        Err(Refused::Failure(failure)) => Ok(page::refused(arrival, shell, failure)),
-        Err(Refused::Fault(fault)) => Err(fault),
+        Err(refused) => page::not_shown(arrival, shell, refused),
     }
 }

@@ -5,7 +5,6 @@ use axum::{http::StatusCode, response::Response};
 use directory::{Failure, RunId, facts::CredentialState};
 use engine::{
     glance::{self, Glance},
-    operator::Refused,
     ports::Fault,
     records::{HeldBack, Run, RunState},
 };
@@ -67,8 +66,7 @@ pub(crate) async fn show(console: &Console, arrival: &Arrival, shell: Shell<'_>)
     let now = (console.clock)();
     let glance = match glance::at(&console.store, &shell.person.tenant, now).await {
         Ok(glance) => glance,
-        Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
-        Err(Refused::Fault(fault)) => return Err(fault),
+        Err(refused) => return page::not_shown(arrival, shell, refused),
     };
     let overview = Overview {
         name: name(&glance),

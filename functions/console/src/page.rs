@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use directory::{Code, Failure};
-use engine::ports::Fault;
+use engine::{operator, ports::Fault};
 use platform::chain;
 use url::Url;
 
@@ -148,6 +148,17 @@ pub(crate) fn redirect(status: StatusCode, to: &str) -> Result<Response, Fault> 
 pub(crate) fn refused(arrival: &Arrival, shell: Shell<'_>, failure: Box<Failure>) -> Response {
     let status = if failure.code == Code::NotFound { StatusCode::NOT_FOUND } else { StatusCode::UNPROCESSABLE_ENTITY };
     render(arrival, status, &Refused { shell: shell.refused(failure) })
+}
+
+/// The answer where the engine gave nothing to show.
+///
+/// # Errors
+/// The world failed.
+pub(crate) fn not_shown(arrival: &Arrival, shell: Shell<'_>, refused: operator::Refused) -> Result<Response, Fault> {
+    match refused {
+        operator::Refused::Failure(failure) => Ok(self::refused(arrival, shell, failure)),
+        operator::Refused::Fault(fault) => Err(fault),
+    }
 }
 
 /// A page from its template.

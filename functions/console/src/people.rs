@@ -105,8 +105,7 @@ async fn shown(
             };
             let object = match object(&console.store, tenant, text).await {
                 Ok(found) => found.map(|found| Object::new(&found, shell.person)),
-                Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
-                Err(Refused::Fault(fault)) => return Err(fault),
+                Err(refused) => return page::not_shown(arrival, shell, refused),
             };
             (Some(Explained::new(text, &answer, object)?), None, None)
         }
@@ -118,8 +117,7 @@ async fn shown(
             };
             match people::browse(&console.store, tenant, &sought, query.text("from"), ROWS).await {
                 Ok(page) => (None, Some(Listed::new(lists, text, page)), Some(lists)),
-                Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
-                Err(Refused::Fault(fault)) => return Err(fault),
+                Err(refused) => return page::not_shown(arrival, shell, refused),
             }
         }
     };

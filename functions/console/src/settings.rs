@@ -17,7 +17,6 @@ use axum::{
 use directory::{Code, Failure};
 use engine::{
     glance::{self, Glance},
-    operator::Refused,
     ports::Fault,
 };
 use platform::Function;
@@ -166,11 +165,10 @@ fn done(arrival: &Arrival, what: &str) -> Result<Response, Fault> {
 async fn look(console: &Console, arrival: &Arrival, person: &Person) -> Result<Result<Glance, Response>, Fault> {
     match glance::at(&console.store, &person.tenant, (console.clock)()).await {
         Ok(glance) => Ok(Ok(glance)),
-        Err(Refused::Failure(failure)) => {
+        Err(refused) => {
             let shell = Shell::new(arrival, person, Place::Settings, &Fields::default());
-            Ok(Err(page::refused(arrival, shell, failure)))
+            page::not_shown(arrival, shell, refused).map(Err)
         }
-        Err(Refused::Fault(fault)) => Err(fault),
     }
 }
 

@@ -10,6 +10,7 @@ mod searched;
 mod walk;
 
 use directory::{RunId, TenantId};
+use serde::de::DeserializeOwned;
 
 use crate::{
     keys,
@@ -67,11 +68,25 @@ pub async fn runs(
     from: Option<&str>,
     most: usize,
 ) -> Result<Page<Run>, Refused> {
-    let (after, before): (Option<String>, u64) = operator::place(from)?;
-    let most = most.clamp(1, MOST_ROWS);
     let range = keys::starting(Table::Control, keys::tenant_pk(tenant), "RUN#");
-    let page = store.list(&Range { after, limit: most, newest_first: true, ..range }).await?;
-    let rows = page.items.into_iter().map(|(_, item)| read::<Run>("a run", item)).collect::<Result<Vec<_>, _>>()?;
+    stored(store, "a run", Range { newest_first: true, limit: MOST_ROWS, ..range }, from, most).await
+}
+
+/// A page of the items of a range, each as it is stored.
+///
+/// # Errors
+/// `invalid_input` for a cursor that is none.
+pub(crate) async fn stored<T: DeserializeOwned>(
+    store: &impl Store,
+    what: &str,
+    range: Range,
+    from: Option<&str>,
+    most: usize,
+) -> Result<Page<T>, Refused> {
+    let (after, before): (Option<String>, u64) = operator::place(from)?;
+    let limit = most.clamp(1, range.limit);
+    let page = store.list(&Range { after, limit, ..range }).await?;
+    let rows = page.items.into_iter().map(|(_, item)| read(what, item)).collect::<Result<Vec<T>, _>>()?;
     let next = page.more.map(|after| operator::cursor_text(&(after, before + rows.len() as u64)));
-    Ok(Page { cut: next.is_some() && rows.len() < most, rows, next, before, total: None })
+    Ok(Page { cut: next.is_some() && rows.len() < limit, rows, next, before, total: None })
 }

@@ -4,13 +4,13 @@ use directory::{Address, TenantId};
 use serde_json::{Value, json};
 
 use crate::{
-    browse::Page,
+    browse::{self, Page},
     explain, keys,
     lease::{delete, put},
     operator::{self, Asked, Refused, committed, everybody},
     plan,
     ports::{Range, Store, Table, Write},
-    records::{Exemption, read, write},
+    records::{Exemption, write},
 };
 
 /// So many exemptions make a page.
@@ -89,12 +89,6 @@ pub async fn browse(
     most: usize,
 ) -> Result<Page<Exemption>, Refused> {
     operator::tenant(store, tenant).await?;
-    let (after, before): (Option<String>, u64) = operator::place(from)?;
-    let most = most.clamp(1, PAGE);
     let range = keys::starting(Table::Control, keys::tenant_pk(tenant), "EX#");
-    let page = store.list(&Range { after, limit: most, ..range }).await?;
-    let rows = page.items.into_iter().map(|(_, item)| read::<Exemption>("an exemption", item));
-    let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    let next = page.more.map(|after| operator::cursor_text(&(after, before + rows.len() as u64)));
-    Ok(Page { cut: next.is_some() && rows.len() < most, rows, next, before, total: None })
+    browse::stored(store, "an exemption", Range { limit: PAGE, ..range }, from, most).await
 }

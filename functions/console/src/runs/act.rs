@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-    response::Response,
+    extract::{FromRequestParts, Path},
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
 };
 use directory::{Code, Failure};
 use engine::{ports::Fault, records::RunState};
@@ -26,63 +26,47 @@ use crate::{
 
 /// `POST /runs/{run}/review`: the lines that were shown, which of them are checked, and which button was pressed: `all` of
 /// a category, `find` a text, `go` elsewhere, or `save`.
-pub(super) async fn review(
-    State(console): State<Arc<Console>>,
-    Path(id): Path<String>,
-    arrival: Arrival,
-    Manager(person): Manager,
-    form: Fields,
-) -> Response {
-    let on = On { console: &console, arrival: &arrival, person: &person, id: &id, form: &form };
-    page::answer(&arrival, on.reviewed().await)
+pub(super) async fn review(on: On) -> Response {
+    page::answer(&on.arrival, on.reviewed().await)
 }
 
 /// `POST /runs/{run}/apply`: the same, and then everything that is checked is carried out.
-pub(super) async fn apply(
-    State(console): State<Arc<Console>>,
-    Path(id): Path<String>,
-    arrival: Arrival,
-    Manager(person): Manager,
-    form: Fields,
-) -> Response {
-    let on = On { console: &console, arrival: &arrival, person: &person, id: &id, form: &form };
-    page::answer(&arrival, on.applied().await)
+pub(super) async fn apply(on: On) -> Response {
+    page::answer(&on.arrival, on.applied().await)
 }
 
 /// `POST /runs/{run}/release`
-pub(super) async fn release(
-    State(console): State<Arc<Console>>,
-    Path(id): Path<String>,
+pub(super) async fn release(on: On) -> Response {
+    page::answer(&on.arrival, on.asked(json!({"action": "release"}), &[RunState::Applied]).await)
+}
+
+/// `POST /runs/{run}/undo`: `as` for the new run's id.
+pub(super) async fn undo(on: On) -> Response {
+    page::answer(&on.arrival, on.undone().await)
+}
+
+/// A form about a run, of somebody who manages the tenant.
+pub(super) struct On {
+    console: Arc<Console>,
     arrival: Arrival,
-    Manager(person): Manager,
+    person: Person,
+    id: String,
     form: Fields,
-) -> Response {
-    let on = On { console: &console, arrival: &arrival, person: &person, id: &id, form: &form };
-    page::answer(&arrival, on.asked(json!({"action": "release"}), &[RunState::Applied]).await)
 }
 
-/// `POST /runs/{run}/undo`
-pub(super) async fn undo(
-    State(console): State<Arc<Console>>,
-    Path(id): Path<String>,
-    arrival: Arrival,
-    Manager(person): Manager,
-    form: Fields,
-) -> Response {
-    let on = On { console: &console, arrival: &arrival, person: &person, id: &id, form: &form };
-    page::answer(&arrival, on.undone().await)
+impl FromRequestParts<Arc<Console>> for On {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Response> {
+        let Path(id) = Path::from_request_parts(parts, console).await.map_err(IntoResponse::into_response)?;
+        let Manager(person) = Manager::from_request_parts(parts, console).await?;
+        let arrival = Arrival::from_request_parts(parts, console).await.unwrap_or_else(|never| match never {});
+        let form = Fields::from_request_parts(parts, console).await.unwrap_or_else(|never| match never {});
+        Ok(Self { console: Arc::clone(console), arrival, person, id, form })
+    }
 }
 
-/// A form about a run.
-struct On<'a> {
-    console: &'a Console,
-    arrival: &'a Arrival,
-    person: &'a Person,
-    id: &'a str,
-    form: &'a Fields,
-}
-
-impl On<'_> {
+impl On {
     /// Save what the form marks, and go where its button leads.
     async fn reviewed(&self) -> Result<Response, Fault> {
         if let Err(failure) = self.marked().await? {
@@ -95,7 +79,7 @@ impl On<'_> {
                 None => View::of(go).query(),
             },
             None if self.form.has("find") => {
-                let text = View::of(self.form).text;
+                let text = View::of(&self.form).text;
                 View { text, from: None, ..self.view() }.query()
             }
             None => self.view().query(),
@@ -114,7 +98,7 @@ impl On<'_> {
     /// Ask something of the run, and show it; `done` are the states of a run of which it was done.
     async fn asked(&self, mut event: Value, done: &[RunState]) -> Result<Response, Fault> {
         event["run"] = json!(self.id);
-        match self.console.run(self.person, event).await? {
+        match self.console.run(&self.person, event).await? {
             Asked::Said(Ok(_)) => self.lead(""),
             Asked::Said(Err(failure)) => self.pressed_twice(failure, done).await,
             Asked::UnderWay => self.lead(&format!("?asked={}", (self.console.clock)().as_second())),
@@ -124,9 +108,9 @@ impl On<'_> {
     /// Ask for the plan that undoes the run, and show that one.
     async fn undone(&self) -> Result<Response, Fault> {
         let now = (self.console.clock)();
-        let new = run_of(self.form, now)?;
+        let new = run_of(&self.form, now)?;
         let event = json!({"action": "undo", "run": self.id, "as": new});
-        let query = match self.console.run(self.person, event).await? {
+        let query = match self.console.run(&self.person, event).await? {
             Asked::Said(Err(failure)) if !is_of(&failure, &new) => return self.refused(failure).await,
             Asked::Said(_) => String::new(),
             Asked::UnderWay => {
@@ -143,28 +127,28 @@ impl On<'_> {
         if !matches!(failure.code, Code::Busy | Code::Superseded) {
             return self.refused(failure).await;
         }
-        let Some(run) = show::find(self.console, self.person, self.id).await? else {
+        let Some(run) = show::find(&self.console, &self.person, &self.id).await? else {
             return self.refused(failure).await;
         };
         if run.state == RunState::Continuing {
-            let standing = Standing::of(self.console, &self.person.tenant).await?;
+            let standing = Standing::of(&self.console, &self.person.tenant).await?;
             return if standing.has_left(&run) { self.refused(failure).await } else { self.lead("") };
         }
         if done.contains(&run.state) { self.lead("?done=already") } else { self.refused(failure).await }
     }
 
     async fn marked(&self) -> Result<Result<(), Box<Failure>>, Fault> {
-        let Some(marks) = marks::changed(self.form) else { return Ok(Ok(())) };
+        let Some(marks) = marks::changed(&self.form) else { return Ok(Ok(())) };
         let event = json!({"action": "review", "run": self.id, "marks": marks});
-        Ok(self.console.ask(Function::Admin, self.person, event).await?.map(drop))
+        Ok(self.console.ask(Function::Admin, &self.person, event).await?.map(drop))
     }
 
     /// The page as it was, with what was refused.
     async fn refused(&self, failure: Box<Failure>) -> Result<Response, Fault> {
         let none = Fields::default();
         let status = refusal(&failure);
-        let shell = Shell::new(self.arrival, self.person, Place::Runs, &none).refused(failure);
-        show::shown(self.console, self.arrival, status, shell, self.id, &self.view(), &Wish::default()).await
+        let shell = Shell::new(&self.arrival, &self.person, Place::Runs, &none).refused(failure);
+        show::shown(&self.console, &self.arrival, status, shell, &self.id, &self.view(), &Wish::default()).await
     }
 
     fn view(&self) -> View {
@@ -178,7 +162,7 @@ impl On<'_> {
 
     /// The id, where it can be one.
     fn known_id(&self) -> &str {
-        if is_id(self.id) { self.id } else { "" }
+        if is_id(&self.id) { &self.id } else { "" }
     }
 }
 

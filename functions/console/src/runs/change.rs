@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use directory::{Change, Failure};
-use engine::{operator::Refused, ports::Fault};
+use engine::ports::Fault;
 
 use super::{
     listing::{self, ROWS},
@@ -78,14 +78,12 @@ async fn shown(
     for _ in 0..PAGES {
         let page = match listing::rows(console, tenant, &run, &view, ROWS).await {
             Ok(page) => page,
-            Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
-            Err(Refused::Fault(fault)) => return Err(fault),
+            Err(refused) => return page::not_shown(arrival, shell, refused),
         };
         if let Some(row) = page.rows.into_iter().find(|row| row.change.id == change) {
             let members = match members::of(console, tenant, &run, &row, from, &own).await {
                 Ok(members) => members,
-                Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
-                Err(Refused::Fault(fault)) => return Err(fault),
+                Err(refused) => return page::not_shown(arrival, shell, refused),
             };
             return Ok(page::written(arrival, StatusCode::OK, in_full(shell, back, &row.change, members)));
         }

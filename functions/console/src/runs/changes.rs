@@ -4,7 +4,6 @@ use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use directory::{Failure, Kind, Outcome, RunId};
 use engine::{
-    operator::Refused,
     ports::Fault,
     records::{Billable, PLAN_HOURS, Run, RunState},
     review,
@@ -109,7 +108,7 @@ pub(super) async fn shown(
     let tenant = &shell.person.tenant;
     let plan = (run.state == RunState::Planned).then(|| standing.plan(run, (console.clock)()));
     let reviews = plan == Some(Plan::Open);
-    // Only what is reviewed has marks, and each person has their own.
+    // Only what is reviewed has marks.
     let marks = if reviews { Some(review::load(&console.store, tenant, &run.run).await?) } else { None };
     let path = format!("{}/runs/{}", shell.base, run.run);
     let beside = |change: &directory::Change| match &marks {
@@ -119,8 +118,7 @@ pub(super) async fn shown(
     };
     let listing = match listing::changes(console, tenant, run, view, &path, beside).await {
         Ok(listing) => listing,
-        Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
-        Err(Refused::Fault(fault)) => return Err(fault),
+        Err(refused) => return page::not_shown(arrival, shell, refused),
     };
     let lines = summary::lines(&run.counts, view, |category, kind, total| {
         marks.as_ref().map_or(0, |marks| marks.unchecked_of(category, kind, total))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use directory::{RunId, TimeZone};
-use engine::{browse, operator::Refused, ports::Fault, records::Run};
+use engine::{browse, ports::Fault, records::Run};
 use mail::words::figure;
 use serde_json::Value;
 
@@ -102,8 +102,7 @@ pub(super) async fn shown(
     let standing = Standing::of(console, tenant).await?;
     let page = match browse::runs(&console.store, tenant, from, RUNS).await {
         Ok(page) => page,
-        Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
-        Err(Refused::Fault(fault)) => return Err(fault),
+        Err(refused) => return page::not_shown(arrival, shell, refused),
     };
     let mut what = switches(&standing, asked);
     let how = what.split_off(WHAT);

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use directory::Kind;
-use engine::{operator::Refused, ports::Fault, records::Run};
+use engine::{ports::Fault, records::Run};
 
 use super::{
     listing::{self, Listing},
@@ -54,8 +54,7 @@ pub(super) async fn shown(
     };
     let listing = match listing {
         Ok(listing) => listing,
-        Err(Refused::Failure(failure)) => return Ok(page::refused(arrival, shell, failure)),
-        Err(Refused::Fault(fault)) => return Err(fault),
+        Err(refused) => return page::not_shown(arrival, shell, refused),
     };
     let left = Left {
         path,
