@@ -5,7 +5,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use axum::http::StatusCode;
 use directory::{Code, Failure, RunId};
-use engine::ports::Fault;
+use engine::{ports::Fault, run_id};
 use jiff::Timestamp;
 use platform::{Function, Functions};
 use serde_json::{Value, json};
@@ -21,7 +21,8 @@ const AS: &str = "as";
 /// no id of another time.
 const HOLDS: i64 = 10 * 60_000;
 /// The clocks of two machines may differ by so much.
-const SKEW: i64 = 60_000;
+const SKEW: i64 = MINUTE;
+const MINUTE: i64 = 60_000;
 
 /// An answer under way.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Value, Fault>> + Send>>;
@@ -104,27 +105,20 @@ fn said(mut answer: Value) -> Result<Said, Fault> {
 }
 
 /// The id of a run that is about to be asked for: asking for it twice makes one run.
-pub(crate) fn new_run(now: Timestamp) -> Result<RunId, Fault> {
-    let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or_default();
-    let random = uuid::Uuid::new_v4().as_u128();
-    let name = ulid::Ulid::from_parts(milliseconds, random).to_string();
-    RunId::try_from(name).map_err(|err| Fault::permanent("cannot name a run").because(err))
+pub(crate) fn new_run(now: Timestamp) -> RunId {
+    run_id::new(now, uuid::Uuid::new_v4().as_u128())
 }
 
 /// The id of the run that a form asks for: the one that its page gave it, so that pressing its button twice asks for one
 /// run. Where the page has been open for too long, a new one that is the same for both clicks of a double click.
-pub(crate) fn run_of(form: &Fields, now: Timestamp) -> Result<RunId, Fault> {
+pub(crate) fn run_of(form: &Fields, now: Timestamp) -> RunId {
     let given = form.text(AS).and_then(|given| Some((given, ulid::Ulid::from_string(given).ok()?)));
-    let Some((given, ulid)) = given.filter(|(given, ulid)| ulid.to_string() == *given) else { return new_run(now) };
+    let Some((_, ulid)) = given.filter(|(given, ulid)| ulid.to_string() == *given) else { return new_run(now) };
     let made = i64::try_from(ulid.timestamp_ms()).unwrap_or(i64::MAX);
-    let now = now.as_millisecond();
-    let name = if (-SKEW..=HOLDS).contains(&now.saturating_sub(made)) {
-        given.to_owned()
-    } else {
-        let minute = u64::try_from(now - now.rem_euclid(SKEW)).unwrap_or_default();
-        ulid::Ulid::from_parts(minute, ulid.random()).to_string()
-    };
-    RunId::try_from(name).map_err(|err| Fault::permanent("cannot name a run").because(err))
+    let ms = now.as_millisecond();
+    let holds = (-SKEW..=HOLDS).contains(&ms.saturating_sub(made));
+    let at = if holds { made } else { ms - ms.rem_euclid(MINUTE) };
+    run_id::new(Timestamp::from_millisecond(at).unwrap_or(now), ulid.random())
 }
 
 /// Whether a refusal says no more than that this very run is at work, or was.
@@ -148,7 +142,7 @@ mod tests {
 
     fn check(name: &str, sent: &str, now: &str, expected: Option<&str>) {
         let now: Timestamp = now.parse().unwrap();
-        let run = |sent: &str| run_of(&Fields::parse(sent.as_bytes()), now).unwrap();
+        let run = |sent: &str| run_of(&Fields::parse(sent.as_bytes()), now);
         match expected {
             Some(expected) => assert_eq!(run(sent).as_str(), expected, "{name}"),
             None => assert_ne!(run(sent), run(sent), "{name}"),

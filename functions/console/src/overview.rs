@@ -73,7 +73,7 @@ pub(crate) async fn show(console: &Console, arrival: &Arrival, shell: Shell<'_>)
         health: Health::of(&glance, now),
         waiting: waiting(&glance, now),
         figures: figures(&glance),
-        new: new_run(now)?,
+        new: new_run(now),
         shell,
     };
     Ok(page::render(arrival, StatusCode::OK, &overview))

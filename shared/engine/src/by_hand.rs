@@ -104,10 +104,9 @@ async fn present(
 
 /// A user as it is made by hand, before its keys are set.
 fn fresh(asked: &Asked, primary: Option<Address>) -> Result<User, Fault> {
-    let milliseconds = u64::try_from(asked.now.as_millisecond()).unwrap_or_default();
-    let id = ulid::Ulid::from_parts(milliseconds, asked.random()).to_string();
     Ok(User {
-        id: ObjectId::try_from(id).map_err(|err| Fault::permanent("cannot name a new user").because(err))?,
+        id: ObjectId::try_from(asked.as_run().to_string())
+            .map_err(|err| Fault::permanent("cannot name a new user").because(err))?,
         entra_id: None,
         addresses: Addresses { primary, aliases: BTreeSet::new() },
         profile: Profile::default(),

@@ -153,7 +153,7 @@ async fn leave_groups(store: &impl Store, asked: &Asked, user: &User) -> Result<
                 .collect();
             for part in leaving.chunks(2 * MOST_GROUPS) {
                 // Should it end here, the next run makes the user a member again.
-                let again = note(keys::work(tenant, Kind::User, entra_id), &Work::found(&asked.as_run()?, true));
+                let again = note(keys::work(tenant, Kind::User, entra_id), &Work::found(&asked.as_run(), true));
                 if !committed(store, part.iter().cloned().chain([again]).collect()).await? {
                     return Err(operator::raced());
                 }
@@ -283,7 +283,7 @@ async fn concerned(
     if let Some(entra_id) = user.and_then(|user| user.entra_id.as_ref()) {
         ids.insert(keys::work(tenant, Kind::User, entra_id), back);
     }
-    let by = asked.as_run()?;
+    let by = asked.as_run();
     Ok(ids.into_iter().map(|(key, members)| note(key, &Work::found(&by, members))).collect())
 }
 

@@ -43,6 +43,7 @@ pub mod report;
 pub mod review;
 pub mod rotate;
 pub mod run;
+pub mod run_id;
 pub mod schedule;
 pub mod sign_in;
 mod signs_in;

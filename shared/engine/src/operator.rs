@@ -11,6 +11,7 @@ use crate::{
     lease::put,
     ports::{Change, Condition, Fault, Item, NotCommitted, Store, Write},
     records::{Audit, Schedule, Tenant, everybody_attribute, read, write},
+    run_id,
 };
 
 /// Who asks for something, of which tenant, and when.
@@ -115,16 +116,8 @@ impl Asked {
     }
 
     /// The name by which entries of the worklist know that they come from here: runs that started before leave them.
-    pub(crate) fn as_run(&self) -> Result<RunId, Fault> {
-        let milliseconds = u64::try_from(self.now.as_millisecond()).unwrap_or_default();
-        let name = ulid::Ulid::from_parts(milliseconds, self.random()).to_string();
-        RunId::try_from(name).map_err(|err| Fault::permanent("cannot name the worklist's entry").because(err))
-    }
-
-    /// A number made of the invocation's name.
-    pub(crate) fn random(&self) -> u128 {
-        let hash = blake3::hash(self.nonce.as_bytes());
-        hash.as_bytes()[..10].iter().fold(0, |number, byte| (number << 8) | u128::from(*byte))
+    pub(crate) fn as_run(&self) -> RunId {
+        run_id::new(self.now, run_id::number(&self.nonce))
     }
 }
 

@@ -68,7 +68,7 @@ async fn take(
     }
     let lease = Lease {
         tenant: tenant.clone(),
-        run: asked.as_run()?,
+        run: asked.as_run(),
         owner: format!("{DELETING}{}", asked.nonce),
         fence: sync.fence + 1,
     };

@@ -1,5 +1,6 @@
 //! The columns and filters of the operator's table: what each shows, and how it is ordered.
 
+use directory::expiry::step;
 use engine::overview::{Held, Row};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -137,11 +138,8 @@ impl Only {
             Self::Overdue => row.overdue.is_some(),
             Self::Held => row.held.is_some(),
             Self::Failing => row.failing.is_some(),
-            Self::Expiring => row.expiry.is_some_and(|(_, days)| days <= EXPIRING_DAYS),
+            Self::Expiring => row.expiry.is_some_and(|(_, days)| step(days).is_some()),
             Self::NeverRan => row.last_success.is_none(),
         }
     }
 }
-
-/// The first warning goes out so many days before (rule 6.4).
-const EXPIRING_DAYS: i32 = 60;

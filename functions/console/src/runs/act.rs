@@ -108,7 +108,7 @@ impl On {
     /// Ask for the plan that undoes the run, and show that one.
     async fn undone(&self) -> Result<Response, Fault> {
         let now = (self.console.clock)();
-        let new = run_of(&self.form, now)?;
+        let new = run_of(&self.form, now);
         let event = json!({"action": "undo", "run": self.id, "as": new});
         let query = match self.console.run(&self.person, event).await? {
             Asked::Said(Err(failure)) if !is_of(&failure, &new) => return self.refused(failure).await,

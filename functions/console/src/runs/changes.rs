@@ -149,7 +149,7 @@ pub(super) async fn shown(
         listing,
         release: release(run, standing),
         undo: matches!(run.state, RunState::Applied | RunState::Held) && run.chunks > 0,
-        new: new_run((console.clock)())?,
+        new: new_run((console.clock)()),
         shell,
     };
     Ok(page::render(arrival, status, &changes))

@@ -110,7 +110,7 @@ pub(super) async fn shown(
         what,
         how,
         full: asked.is_some_and(|form| form.has("full")),
-        new: new_run((console.clock)())?,
+        new: new_run((console.clock)()),
         opened: asked.is_some_and(|form| !super::search::own(form).is_empty()),
         runs: page.rows.iter().map(|run| line(run, &standing, &shell.person.zone)).collect(),
         next: page.next,

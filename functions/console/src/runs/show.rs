@@ -159,7 +159,7 @@ fn not_begun(
     wish: &Wish,
     failure: Box<Failure>,
 ) -> Result<Response, Fault> {
-    let (other, new) = (failure.run.clone(), new_run((console.clock)())?);
+    let (other, new) = (failure.run.clone(), new_run((console.clock)()));
     let page = NotBegun { other, undoes: wish.undoes.as_deref(), new, shell: shell.refused(failure) };
     Ok(page::render(arrival, StatusCode::NOT_FOUND, &page))
 }

@@ -16,7 +16,7 @@ use crate::{
         Action, Billable, Counts, Entry, PLAN_HOURS, Phase, Run, RunCounts, RunState, Schedule, Standing, Tally,
         Tenant, read, write,
     },
-    schedule,
+    run_id, schedule,
 };
 
 /// A person's run that was interrupted is taken up so long after its lease has ended.
@@ -95,7 +95,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let now = self.clock.now();
         // Settings of this run only look at everybody: what stands was decided under the saved ones.
         let wants = |kind| sync.everybody(kind).or(request.settings.as_ref().map(|_| sync.done[kind]));
-        let own = run_id(now, self.owner);
+        let own = run_id::new(now, run_id::number(self.owner));
         Run {
             mark: request.name.is_some().then(|| own.clone()),
             run: request.name.clone().unwrap_or(own),
@@ -307,13 +307,4 @@ pub(super) fn busy_failure(run: Option<&RunId>, since: Option<Timestamp>) -> Fai
     failure.run = run.map(RunId::to_string);
     failure.since = since;
     failure
-}
-
-/// A run's name: its time, and a number made of the invocation's name.
-pub(super) fn run_id(now: Timestamp, owner: &str) -> RunId {
-    let hash = blake3::hash(owner.as_bytes());
-    let random = hash.as_bytes()[..10].iter().fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
-    let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or_default();
-    let text = ulid::Ulid::from_parts(milliseconds, random).to_string();
-    RunId::try_from(text).unwrap_or_else(|_| unreachable!("a ULID is 26 capitals and digits"))
 }
