@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use directory::{Code, Failure, Kind};
+use directory::{Code, Failure, Kind, RunId};
+use engine::{records::Action, run::Request};
 use serde_json::json;
 use tests::{
     entra::{Trouble, id},
@@ -225,6 +226,42 @@ fn overlapping_runs_and_doubled_messages() {
         }
         world.sync();
         assert_eq!(outcome(&world), expected, "call {at}");
+    }
+}
+
+/// A button that is pressed twice: the second press stands still anywhere before its lease while the first comes as far as
+/// it may. Either does the work or says that it is being done.
+#[test]
+fn a_plan_that_is_applied_twice_at_once() {
+    let (world, moment) = eventful();
+    world.go_back(&moment);
+    let preview = world.preview();
+    let moment = world.moment();
+    let run: RunId = preview["run"].as_str().unwrap().parse().unwrap();
+    let ask = || Request { run: Some(run.clone()), ..world.request(Action::Apply) };
+    let before = world.turnstile.calls();
+    assert_eq!(world.ask(ask())["state"], "applied");
+    let calls = world.turnstile.calls() - before;
+    let expected = outcome(&world);
+    for at in 1..=8 {
+        for reached in 1..=calls {
+            world.go_back(&moment);
+            world.turnstile.set(Some(Switch { at, side: Side::After, deed: Deed::Halt }));
+            let mut second = Box::pin(world.invoke(ask()));
+            assert!(poll(second.as_mut()).is_none(), "call {at}");
+            if world.schedule().owner.is_some() {
+                break;
+            }
+            let _ = world.invoke_under(ask(), Switch { at: reached, side: Side::After, deed: Deed::Halt });
+            world.turnstile.resume();
+            let answer = poll(second.as_mut()).unwrap().unwrap();
+            drop(second);
+            let code = answer["error"]["code"].as_str();
+            assert!(matches!(code, None | Some("busy" | "superseded")), "calls {at} and {reached}: {answer}");
+            world.wait(LATER);
+            world.ask(ask());
+            assert_eq!(outcome(&world), expected, "calls {at} and {reached}");
+        }
     }
 }
 

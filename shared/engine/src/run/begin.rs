@@ -180,7 +180,9 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 RunState::Applied | RunState::Held => {
                     return refuse(Code::Superseded, format!("the plan of run {id} was applied already"), None);
                 }
-                RunState::Failed | RunState::Continuing => {
+                // Another request took it up after the schedule was read.
+                RunState::Continuing => return Ok(Err(busy_failure(Some(id), None))),
+                RunState::Failed => {
                     return refuse(Code::InvalidInput, format!("run {id} has no plan that can be applied"), None);
                 }
             }
