@@ -153,10 +153,12 @@ impl<S: Store> Applier<'_, S> {
                 let through = match &entries[from] {
                     Entry::Unit { .. } => self.units(run, &entries, &mut progress, &key, &mut failures).await?,
                     Entry::Members { change, .. } => {
-                        if !self.members(&entries[from], &progress).await? {
+                        let through = from + 1;
+                        let goes_on = entries.get(through).is_some_and(|next| next.is_of_members(change));
+                        if !self.members(run, &entries[from], &mut progress, &key, through).await? && !goes_on {
                             self.nobody_moved(&entries, change, &mut progress);
                         }
-                        from + 1
+                        through
                     }
                     Entry::Skipped(_) | Entry::NotEnabled(_) => from + 1,
                 };

@@ -25,6 +25,9 @@ fn eventful() -> (World, Moment) {
     let guest = entra.hire("guest");
     entra.user_type(&guest, "Guest");
     let (all, staff, old) = (entra.list("all"), entra.security("staff"), entra.list("old"));
+    let crew = entra.list("crew");
+    entra.join(&crew, &ann);
+    entra.join(&crew, &fay);
     for user in [&ann, &bob, &cy, &dee, &eve] {
         entra.join(&staff, user);
     }
@@ -40,6 +43,7 @@ fn eventful() -> (World, Moment) {
     entra.hire_as("eve-2", &["SMTP:eve@contoso.com"]);
     entra.join(&all, &id("eve-2"));
     entra.leave(&all, &fay);
+    entra.leave(&crew, &ann);
     entra.sign_in(&fay, false);
     entra.purge(&old);
     entra.rename(&staff, "Everybody");
@@ -93,6 +97,8 @@ fn disturb(world: &World, moment: &Moment, deed: Deed) {
             world.wait(LATER);
             let answer = world.sync();
             assert_eq!(outcome(world), expected, "{deed:?} {side:?} call {at}: {answer}");
+            let stale = &answer["counts"]["stale"];
+            assert_eq!(stale, &json!({"users": 0, "groups": 0}), "{deed:?} {side:?} call {at}: it took place");
             let (answer, tally) = world.measured(World::sync);
             let (again, last) = world.measured(World::sync);
             assert_eq!(outcome(world), expected, "{deed:?} {side:?} call {at}, once more");

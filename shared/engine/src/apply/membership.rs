@@ -7,17 +7,25 @@ use serde_json::json;
 
 use super::Applier;
 use crate::{
-    chunk, keys,
+    keys,
     lease::{Lease, Stop, delete, put},
     members,
     ports::{Change, Condition, Item, Key, Store, Write},
-    records::{ChunkProgress, Entry, Exception},
+    records::{ChunkProgress, Entry, Exception, Run},
 };
 
 impl<S: Store> Applier<'_, S> {
-    /// Carry out a part of the membership changes of a group: whoever is here joins, whoever is no member leaves. Answers
-    /// whether anything of it has happened, now or before an interruption.
-    pub(super) async fn members(&self, entry: &Entry, progress: &ChunkProgress) -> Result<bool, Stop> {
+    /// Carry out a part of the membership changes of a group: whoever is here joins, whoever is no member leaves. What
+    /// moves and the progress move together. Answers whether anything of the change has happened, or it is told
+    /// elsewhere why not.
+    pub(super) async fn members(
+        &self,
+        run: &Run,
+        entry: &Entry,
+        progress: &mut ChunkProgress,
+        key: &Key,
+        through: usize,
+    ) -> Result<bool, Stop> {
         let Entry::Members { change, group, local, join, leave, empties, undone, undoes } = entry else {
             return Ok(true);
         };
@@ -41,10 +49,7 @@ impl<S: Store> Applier<'_, S> {
                 .collect()
         };
         let keys: Vec<Key> = joining.iter().map(|user| keys::member(tenant, local, user)).collect();
-        // A part that is carried out once more, after an interruption, finds that it has happened.
-        let mut happened = join.len() + leave.len() >= chunk::MOST_MEMBERS;
         for (key, item) in keys.iter().zip(self.store.get(&keys).await?) {
-            happened |= item.is_some();
             if item.is_none() {
                 moves.push((put(key.clone(), Item::from_iter([("since".to_owned(), json!(self.rules.now))])), 1));
             }
@@ -57,7 +62,13 @@ impl<S: Store> Applier<'_, S> {
         for user in leave.into_iter().filter(|user| !stay.contains(*user)) {
             moves.push((delete(keys::member(tenant, local, user)), -1));
         }
-        for part in moves.chunks(Lease::ROOM - 1) {
+        let mut parts = moves.chunks(Lease::ROOM - 2).peekable();
+        while let Some(part) = parts.next() {
+            let mut after = progress.clone();
+            after.moved = Some(change.clone());
+            if parts.peek().is_none() {
+                self.advance(&mut after, through);
+            }
             let total: i64 = part.iter().map(|(_, number)| number).sum();
             let mut writes: Vec<Write> = part.iter().map(|(write, _)| write.clone()).collect();
             writes.push(Write {
@@ -65,9 +76,11 @@ impl<S: Store> Applier<'_, S> {
                 change: Change::Set { set: Item::new(), add: vec![("member_count", total)] },
                 only_if: vec![Condition::Exists],
             });
+            writes.push(put(key.clone(), self.progress_item(run, &after)));
             self.lease.commit(self.store, writes).await?;
+            *progress = after;
         }
-        Ok(happened || !moves.is_empty())
+        Ok(progress.moved.as_ref() == Some(change))
     }
 
     /// A change of members alone of which nothing has happened is not applied: those whom it is about are held, or are not

@@ -50,6 +50,13 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// Whether it tells membership changes that belong to a change.
+    pub fn is_of_members(&self, change: &str) -> bool {
+        matches!(self, Self::Members { change: of, .. } if of == change)
+    }
+}
+
 /// What a part of a plan holds: so many changes of each category, and who is left out of this run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -148,6 +155,9 @@ pub struct ChunkProgress {
     pub exceptions: BTreeMap<String, Exception>,
     /// Entries of which the held changes were released.
     pub released: usize,
+    /// The change of a group whose members moved last: it is told in several entries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved: Option<String>,
     /// Who lost an address to others, which no change of their own says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bereft: Vec<Bereft>,
