@@ -99,8 +99,16 @@ pub struct Applier<'a, S> {
 #[derive(Default)]
 struct UnitWork {
     steps: Vec<Step>,
-    outcomes: Vec<(String, Exception)>,
+    applied: Vec<Done>,
+    exceptions: Vec<(String, Exception)>,
     bereft: Vec<Bereft>,
+}
+
+/// A change that is carried out.
+struct Done {
+    id: String,
+    category: Category,
+    object: Kind,
 }
 
 /// What goes into one transaction.
@@ -124,10 +132,6 @@ impl UnitWork {
             }
             None => self.steps.push(Step { writes, totals }),
         }
-    }
-
-    fn became(&mut self, change: &Change, outcome: Outcome, error: Option<String>) {
-        self.outcomes.push((change.id.clone(), Exception { object: change.object, outcome, error }));
     }
 }
 
@@ -227,7 +231,8 @@ impl<S: Store> Applier<'_, S> {
             taken.extend(keys);
             step.writes.extend(own.writes);
             step.totals.add(own.totals, 1);
-            together.outcomes.extend(unit.outcomes);
+            together.applied.extend(unit.applied);
+            together.exceptions.extend(unit.exceptions);
             together.bereft.extend(unit.bereft);
             through += 1;
         }
@@ -303,13 +308,11 @@ impl<S: Store> Applier<'_, S> {
     ) -> Result<(), Stop> {
         let mut after = progress.clone();
         self.advance(&mut after, through);
-        for (id, exception) in unit.outcomes {
-            if exception.outcome == Outcome::Applied {
-                after.exceptions.remove(&id);
-            } else {
-                after.exceptions.insert(id, exception);
-            }
+        for Done { id, category, object } in unit.applied {
+            after.exceptions.remove(&id);
+            after.applied[category][object] += 1;
         }
+        after.exceptions.extend(unit.exceptions);
         after.bereft.extend(unit.bereft);
         let mut steps = unit.steps;
         let Step { mut writes, totals } = steps.pop().unwrap_or_default();

@@ -6,7 +6,7 @@ use crate::{
     chunk, keys,
     links::Pages,
     ports::{Fault, Store, Table},
-    records::{ChunkProgress, Entry, Run, read},
+    records::{ChunkProgress, Contents, Entry, Run, read},
 };
 
 /// A part of a plan.
@@ -40,9 +40,11 @@ pub async fn part(store: &impl Store, tenant: &TenantId, run: &Run, number: u32)
     Ok(follow(entries, &progress))
 }
 
-/// How many changes of a plan did not take place, and why.
+/// How many changes of a plan took place, and how many did not, and why.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Exceptions {
+pub struct Totals {
+    /// They were carried out.
+    pub applied: Contents,
     /// They could not be carried out.
     pub failed: PerKind<u64>,
     /// Their objects had moved on.
@@ -51,27 +53,28 @@ pub struct Exceptions {
     pub unchecked: u64,
 }
 
-/// What did not go as planned in a run, over all parts of its plan.
+/// What became of a run, over all parts of its plan.
 ///
 /// # Errors
 /// The store's.
-pub async fn exceptions(store: &impl Store, tenant: &TenantId, run: &Run) -> Result<Exceptions, Fault> {
-    let mut exceptions = Exceptions::default();
+pub async fn totals(store: &impl Store, tenant: &TenantId, run: &Run) -> Result<Totals, Fault> {
+    let mut totals = Totals::default();
     let mut pages = Pages::of(store, keys::starting(Table::Control, keys::plan_pk(tenant, &run.run), "KP#"));
     while let Some(items) = pages.next().await? {
         for (_, item) in items {
             let progress: ChunkProgress = read("the progress of a plan", item)?;
+            totals.applied += progress.applied;
             for exception in progress.exceptions.into_values() {
                 match exception.outcome {
-                    Outcome::Failed => exceptions.failed[exception.object] += 1,
-                    Outcome::Stale => exceptions.stale[exception.object] += 1,
-                    Outcome::Unchecked => exceptions.unchecked += 1,
+                    Outcome::Failed => totals.failed[exception.object] += 1,
+                    Outcome::Stale => totals.stale[exception.object] += 1,
+                    Outcome::Unchecked => totals.unchecked += 1,
                     Outcome::Applied | Outcome::Held => (),
                 }
             }
         }
     }
-    Ok(exceptions)
+    Ok(totals)
 }
 
 /// Entries of a plan, followed to what became of them.

@@ -200,17 +200,10 @@ fn reviewable(run: &Run) -> Result<(), Failure> {
 }
 
 fn shown(run: &Run, review: &Review) -> Value {
-    let counts = &run.counts;
+    let plan = run.counts.plan();
     let mut unchecked = Map::new();
     for category in Category::CARRIED_OUT {
-        let total = match category {
-            Category::Adding => counts.adding,
-            Category::Updating => counts.updating,
-            Category::Disabling => counts.disabling,
-            Category::Deleting => counts.deleting,
-            Category::NotEnabled => counts.not_enabled,
-        };
-        let of = |kind| review.unchecked_of(category, kind, total[kind]);
+        let of = |kind| review.unchecked_of(category, kind, plan[category][kind]);
         unchecked.insert(category.name().to_owned(), json!({"users": of(Kind::User), "groups": of(Kind::Group)}));
     }
     json!({"run": run.run, "unchecked": unchecked})

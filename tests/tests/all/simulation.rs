@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use directory::{Code, Failure, Kind, RunId};
-use engine::{records::Action, run::Request};
+use engine::{
+    records::{Action, Contents, Run, read},
+    run::Request,
+};
 use serde_json::json;
 use tests::{
     entra::{Trouble, id},
@@ -75,6 +78,16 @@ fn outcome(world: &World) -> (String, String) {
     (world.shown(), world.standing())
 }
 
+/// What all runs together have carried out, as their records say.
+fn carried_out(world: &World) -> Contents {
+    let runs = world.store.snapshot().into_iter().filter(|(key, _)| key.sk.starts_with("RUN#"));
+    let mut sum = Contents::default();
+    for (_, item) in runs {
+        sum += read::<Run>("a run", item).unwrap().applied;
+    }
+    sum
+}
+
 /// The undisturbed outcome, and how many calls it takes.
 fn undisturbed(world: &World, moment: &Moment) -> ((String, String), u64) {
     world.go_back(moment);
@@ -90,6 +103,8 @@ fn undisturbed(world: &World, moment: &Moment) -> ((String, String), u64) {
 
 fn disturb(world: &World, moment: &Moment, deed: Deed) {
     let (expected, calls) = undisturbed(world, moment);
+    world.sync();
+    let changes = carried_out(world);
     for at in 1..=calls {
         for side in [Side::Before, Side::After] {
             world.go_back(moment);
@@ -99,6 +114,9 @@ fn disturb(world: &World, moment: &Moment, deed: Deed) {
             assert_eq!(outcome(world), expected, "{deed:?} {side:?} call {at}: {answer}");
             let stale = &answer["counts"]["stale"];
             assert_eq!(stale, &json!({"users": 0, "groups": 0}), "{deed:?} {side:?} call {at}: it took place");
+            if deed == Deed::Halt {
+                assert_eq!(carried_out(world), changes, "{side:?} call {at}: each counts once");
+            }
             let (answer, tally) = world.measured(World::sync);
             let (again, last) = world.measured(World::sync);
             assert_eq!(outcome(world), expected, "{deed:?} {side:?} call {at}, once more");

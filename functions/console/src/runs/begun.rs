@@ -1,7 +1,7 @@
 //! What can be said of something that was asked of a run and has not begun. A refusal that comes while nobody waits for it
 //! any longer is lost; what stands in the tables tells most of them.
 
-use directory::{Code, Failure, ReportTime, RunId};
+use directory::{Code, Failure, RunId};
 use engine::records::{Run, RunState};
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use super::{
     act::is_id,
     standing::{Plan, Standing},
 };
-use crate::{form::Fields, moment::Moment};
+use crate::form::Fields;
 
 /// After so many seconds another run that is at work has refused it.
 const REFUSED: i64 = 10;
@@ -99,9 +99,7 @@ fn why_not(waited: i64, standing: &Standing, run: Option<&Run>, id: &str, now: T
         Some(Plan::Open) | None => (),
     }
     let other = standing.at_work(now).filter(|other| waited >= REFUSED && other.as_str() != id)?;
-    let zone = standing.meta.as_ref().map_or_else(ReportTime::default, |meta| meta.settings.report.clone()).time_zone;
-    let since = |since| format!(" since {}", Moment::new(since, &zone).words);
-    let since = standing.sync.since.map_or_else(String::new, since);
+    let since = standing.since();
     let message = format!("This has not begun: another run is at work{since}, and only one can be at a time.");
     let mut failure = Failure::new(Code::Busy, message, "Wait until that run is done, and ask for this again.");
     failure.run = Some(other.to_string());

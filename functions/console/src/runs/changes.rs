@@ -49,6 +49,8 @@ struct Changes<'a> {
     outcomes: Vec<Tab>,
     listing: Listing,
     release: Release,
+    /// Whether it was carried out, as far as it could be.
+    results: bool,
     undo: bool,
     /// The id of the run that a form asks for.
     new: RunId,
@@ -120,7 +122,7 @@ pub(super) async fn shown(
         Ok(listing) => listing,
         Err(refused) => return page::not_shown(arrival, shell, refused),
     };
-    let lines = summary::lines(&run.counts, view, |category, kind, total| {
+    let lines = summary::lines(run, view, |category, kind, total| {
         marks.as_ref().map_or(0, |marks| marks.unchecked_of(category, kind, total))
     });
     let held = run.held.as_ref().map(summary::held);
@@ -148,7 +150,8 @@ pub(super) async fn shown(
         outcomes: if run.state == RunState::Planned { Vec::new() } else { tabs(view) },
         listing,
         release: release(run, standing),
-        undo: matches!(run.state, RunState::Applied | RunState::Held) && run.chunks > 0,
+        results: is_carried_out(run),
+        undo: is_carried_out(run) && run.applied.changes(None, None) > 0,
         new: new_run((console.clock)()),
         shell,
     };
@@ -163,11 +166,16 @@ fn title(run: &Run, lines: &[Line]) -> &'static str {
         RunState::Planned if lines.is_empty() => "There is nothing to change",
         RunState::Planned => "Review the changes",
         RunState::Applied if lines.is_empty() => "There was nothing to change",
+        RunState::Applied if run.applied.changes(None, None) == 0 => "Nothing was changed",
         RunState::Applied => "What was changed",
         RunState::Held => "Some changes are held",
         RunState::Failed => "The run has failed",
         RunState::Continuing => "The run is under way",
     }
+}
+
+pub(super) fn is_carried_out(run: &Run) -> bool {
+    matches!(run.state, RunState::Applied | RunState::Held)
 }
 
 /// Users that count, before and after (rule 5.5).

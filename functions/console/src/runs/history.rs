@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     about,
+    changes::is_carried_out,
     names::{self, CATEGORIES, SWITCHES, WHAT},
     standing::Standing,
 };
@@ -132,11 +133,9 @@ fn switches(standing: &Standing, asked: Option<&Fields>) -> Vec<Switch> {
 }
 
 fn line(run: &Run, standing: &Standing, zone: &TimeZone) -> Line {
-    let counts = &run.counts;
-    let numbers = CATEGORIES.map(|category| {
-        let count = super::summary::of(counts, category);
-        figure(count.users + count.groups)
-    });
+    let counts = if is_carried_out(run) { run.applied } else { run.counts.plan() };
+    let numbers = CATEGORIES.map(|category| figure(counts.changes(Some(category), None)));
+    let failed = run.counts.failed;
     let held = run.held.as_ref().map(|held| super::summary::held(held).join(" "));
     let error = run.error.as_ref().map(|failure| cut(&failure.message, 160));
     Line {
@@ -146,7 +145,7 @@ fn line(run: &Run, standing: &Standing, zone: &TimeZone) -> Line {
         action: names::action(run.action, run.undoes.is_some()),
         mark: names::state(run.state, standing.has_left(run)),
         numbers: numbers.into(),
-        failed: figure(counts.failed.users + counts.failed.groups),
+        failed: figure(failed.users + failed.groups),
         remark: error.or(held.filter(|_| run.state == engine::records::RunState::Held)),
     }
 }

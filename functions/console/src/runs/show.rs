@@ -64,7 +64,7 @@ pub(super) async fn shown(
         let waited = RunId::try_from(id.to_owned()).map_or(i64::MAX, |id| wish.waited_for(&id, now));
         return match begins(waited, &standing, None, id, now) {
             None => Ok(missing(arrival, shell, &standing, id)),
-            Some(Begins::Not(failure)) => not_begun(console, arrival, shell, wish, failure),
+            Some(Begins::Not(failure)) => Ok(not_begun(console, arrival, shell, wish, failure)),
             Some(begins) => Ok(starting(arrival, shell, id, &begins, wish.query())),
         };
     };
@@ -103,10 +103,7 @@ pub(super) fn missing(arrival: &Arrival, shell: Shell<'_>, standing: &Standing, 
     let mut failure = Failure::not_found("There is no such run.");
     failure.help = "Runs are kept for 90 days. Choose one from the list of runs.".to_owned();
     if let Some(other) = standing.sync.run.as_ref().filter(|other| other.as_str() != id) {
-        let since = standing
-            .sync
-            .since
-            .map_or_else(String::new, |since| format!(" since {}", Moment::new(since, &shell.person.zone).words));
+        let since = standing.since();
         failure.message += &format!(" Run {other} is at work{since}: only one can be at a time.");
     }
     page::refused(arrival, shell, Box::new(failure))
@@ -152,16 +149,10 @@ struct NotBegun<'a> {
     new: RunId,
 }
 
-fn not_begun(
-    console: &Console,
-    arrival: &Arrival,
-    shell: Shell<'_>,
-    wish: &Wish,
-    failure: Box<Failure>,
-) -> Result<Response, Fault> {
+fn not_begun(console: &Console, arrival: &Arrival, shell: Shell<'_>, wish: &Wish, failure: Box<Failure>) -> Response {
     let (other, new) = (failure.run.clone(), new_run((console.clock)()));
     let page = NotBegun { other, undoes: wish.undoes.as_deref(), new, shell: shell.refused(failure) };
-    Ok(page::render(arrival, StatusCode::NOT_FOUND, &page))
+    page::render(arrival, StatusCode::NOT_FOUND, &page)
 }
 
 async fn under_way(console: &Console, arrival: &Arrival, shell: Shell<'_>, run: &Run) -> Result<Response, Fault> {

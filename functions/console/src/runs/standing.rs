@@ -8,7 +8,7 @@ use engine::{
 };
 use jiff::Timestamp;
 
-use crate::Console;
+use crate::{Console, moment::Moment};
 
 /// The schedule of a tenant, and its settings.
 pub(crate) struct Standing {
@@ -52,6 +52,13 @@ impl Standing {
         let leased = owner.is_some() && lease_until.is_some_and(|until| until >= now.as_millisecond());
         let goes_on = owner.is_none() && due_at.is_some_and(|due| due >= now.as_second());
         run.as_ref().filter(|_| leased || goes_on)
+    }
+
+    /// ` since …`: when the run began that is at work, where that is known.
+    pub(super) fn since(&self) -> String {
+        let report = self.meta.as_ref().map(|meta| meta.settings.report.clone()).unwrap_or_default();
+        let since = |since| format!(" since {}", Moment::new(since, &report.time_zone).words);
+        self.sync.since.map_or_else(String::new, since)
     }
 
     /// Whether a plan may still be applied.

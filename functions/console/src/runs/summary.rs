@@ -1,7 +1,7 @@
 //! A plan in numbers: how many changes of each category and kind, and what the brake says of them.
 
-use directory::{Category, Kind, PerKind};
-use engine::records::{HeldBack, RunCounts};
+use directory::{Category, Kind};
+use engine::records::{HeldBack, Run};
 use mail::words::{figure, many};
 use serde_json::Value;
 
@@ -18,6 +18,8 @@ pub(super) struct Line {
     pub(super) name: String,
     /// How many.
     pub(super) total: u64,
+    /// How many of them were carried out.
+    done: u64,
     /// How many of them are checked.
     pub(super) checked: u64,
     /// The list of them.
@@ -35,31 +37,26 @@ impl Line {
         figure(self.total)
     }
 
+    pub(super) fn shown_done(&self) -> String {
+        figure(self.done)
+    }
+
     pub(super) fn shown_checked(&self) -> String {
         figure(self.checked)
     }
 }
 
-/// How many of a category.
-pub(super) fn of(counts: &RunCounts, category: Category) -> PerKind<u64> {
-    match category {
-        Category::Adding => counts.adding,
-        Category::Updating => counts.updating,
-        Category::Disabling => counts.disabling,
-        Category::Deleting => counts.deleting,
-        Category::NotEnabled => counts.not_enabled,
-    }
-}
-
 /// Every category and kind that there is something of; `unchecked` knows how many a person has left out.
-pub(super) fn lines(counts: &RunCounts, view: &View, unchecked: impl Fn(Category, Kind, u64) -> u64) -> Vec<Line> {
+pub(super) fn lines(run: &Run, view: &View, unchecked: impl Fn(Category, Kind, u64) -> u64) -> Vec<Line> {
+    let plan = run.counts.plan();
     let all = CATEGORIES.into_iter().flat_map(|category| Kind::ALL.map(|kind| (category, kind)));
     let line = |(category, kind): (Category, Kind)| {
-        let total = of(counts, category)[kind];
+        let total = plan[category][kind];
         let only = View { category: Some(category), kind: Some(kind), ..View::default() };
         Line {
             name: format!("{} {}", names::category(category), names::kinds(kind)),
             total,
+            done: run.applied[category][kind],
             checked: total.saturating_sub(unchecked(category, kind, total)),
             current: view.category == Some(category) && view.kind == Some(kind),
             query: only.query(),

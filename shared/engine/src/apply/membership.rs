@@ -89,10 +89,8 @@ impl<S: Store> Applier<'_, S> {
         let units = entries
             .iter()
             .filter_map(|entry| if let Entry::Unit { changes, .. } = entry { Some(changes) } else { None });
-        let own = units.flatten().find(|planned| planned.change.id == change);
-        if self.selection.releasing
-            || own.is_none_or(|planned| planned.change.fields.keys().any(|name| name != "members"))
-        {
+        let Some(own) = units.flatten().find(|planned| planned.change.id == change) else { return };
+        if self.selection.releasing || own.change.fields.keys().any(|name| name != "members") {
             return;
         }
         let (outcome, error) = if self.selection.held.is_some() {
@@ -100,8 +98,11 @@ impl<S: Store> Applier<'_, S> {
         } else {
             (Outcome::Stale, "nobody of those whom it is about could join or leave")
         };
-        let exception = Exception { object: Kind::Group, outcome, error: Some(error.to_owned()) };
-        progress.exceptions.entry(change.to_owned()).or_insert(exception);
+        if !progress.exceptions.contains_key(change) {
+            let exception = Exception { object: Kind::Group, outcome, error: Some(error.to_owned()) };
+            progress.exceptions.insert(change.to_owned(), exception);
+            progress.applied[own.change.category].groups -= 1;
+        }
     }
 
     /// Of those who are to join, the ones whom Entra still names as members.

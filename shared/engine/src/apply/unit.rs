@@ -9,13 +9,13 @@ use directory::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{Applier, ENOUGH, Known, UnitWork, steps::steps};
+use super::{Applier, Done, ENOUGH, Known, UnitWork, steps::steps};
 use crate::{
     keys,
     lease::{Stop, delete, note, put, set},
     links,
     ports::{Change, Condition, Item, Key, Store, Table, Write},
-    records::{Bereft, ChunkProgress, Claim, Counts, Entry, Standing, Undone, Waiting, Work, read, write},
+    records::{Bereft, ChunkProgress, Claim, Counts, Entry, Exception, Standing, Undone, Waiting, Work, read, write},
 };
 
 impl<S: Store> Applier<'_, S> {
@@ -106,7 +106,7 @@ impl<S: Store> Applier<'_, S> {
     /// What follows from a change that is carried out.
     fn done(&self, unit: &mut UnitWork, planned: &Planned, waited: bool, known: &Known) {
         let (tenant, change) = (self.loader.tenant, &planned.change);
-        unit.became(change, Outcome::Applied, None);
+        unit.applied.push(Done { id: change.id.clone(), category: change.category, object: change.object });
         let (mut writes, mut totals) = (Vec::new(), Counts::default());
         if planned.local != change.object_id && planned.change.fields.contains_key("entra_id") {
             let local = Item::from_iter([("local".to_owned(), json!(planned.local))]);
@@ -163,7 +163,8 @@ impl<S: Store> Applier<'_, S> {
         why: Option<String>,
     ) -> Result<(), Stop> {
         let (tenant, change) = (self.loader.tenant, &planned.change);
-        unit.became(change, outcome, why.clone());
+        let exception = Exception { object: change.object, outcome, error: why.clone() };
+        unit.exceptions.push((change.id.clone(), exception));
         let (mut writes, mut totals) = (Vec::new(), Counts::default());
         let mut again = true;
         if outcome == Outcome::Failed {

@@ -57,8 +57,7 @@ pub async fn changes(
     from: Option<&str>,
     most: usize,
 ) -> Result<Page<Row>, Refused> {
-    let filter: Filter = Admits::<Row>::ready(filter)?;
-    page(store, tenant, run, &filter, from, most).await
+    page(store, tenant, run, filter, from, most).await
 }
 
 /// A page of what is not enabled, of which the filter's category and outcome say nothing. Of a run under the saved
@@ -74,8 +73,7 @@ pub async fn not_enabled(
     from: Option<&str>,
     most: usize,
 ) -> Result<Page<Change>, Refused> {
-    let filter: Filter = Admits::<Change>::ready(filter)?;
-    page(store, tenant, run, &filter, from, most).await
+    page(store, tenant, run, filter, from, most).await
 }
 
 /// A page of who is skipped, and why. Of a run under the saved settings it is what stands now.
@@ -90,8 +88,7 @@ pub async fn skipped(
     from: Option<&str>,
     most: usize,
 ) -> Result<Page<Skipped>, Refused> {
-    let filter = filter.ready()?;
-    page(store, tenant, run, &filter, from, most).await
+    page(store, tenant, run, filter, from, most).await
 }
 
 /// Where a list goes on, and how many rows it has had before.
@@ -109,6 +106,7 @@ async fn page<T: Listed + Standings, F: Admits<T>>(
     from: Option<&str>,
     most: usize,
 ) -> Result<Page<T>, Refused> {
+    let filter = &filter.ready()?;
     let Begun { place, before } = operator::place(from)?;
     let walk = Walk::selecting(store, tenant, run).await?;
     let most = most.clamp(1, MOST_ROWS);

@@ -81,7 +81,7 @@ pub async fn progress(store: &impl Store, tenant: &TenantId, run: &Run) -> Resul
     }
     let doing = match run.phase {
         Phase::Pull => reading(store, tenant).await?,
-        Phase::Plan { .. } | Phase::Weigh => Doing::Planning { changes: planned(&run) },
+        Phase::Plan { .. } | Phase::Weigh => Doing::Planning { changes: run.counts.plan().changes(None, None) },
         Phase::Invert { chunk } => Doing::Undoing { parts: chunk },
         Phase::Apply { chunk } => Doing::Applying { part: begun(store, tenant, &run, chunk).await?, of: run.chunks },
         Phase::Finish => Doing::Finishing,
@@ -105,12 +105,6 @@ async fn reading(store: &impl Store, tenant: &TenantId) -> Result<Doing, Fault> 
     let kind = if under_way(&cursors.groups) && !under_way(&cursors.users) { Kind::Group } else { Kind::User };
     let Cursor { seen, pages, .. } = cursors[kind];
     Ok(Doing::Reading { kind, objects: seen, pages })
-}
-
-fn planned(run: &Run) -> u64 {
-    let counts = &run.counts;
-    let each = [counts.adding, counts.updating, counts.disabling, counts.deleting];
-    each.into_iter().map(|number| number.users + number.groups).sum()
 }
 
 /// How many parts of a plan were begun: they are carried out in their order, and each leaves its progress.

@@ -1,6 +1,9 @@
 //! The parts of a stored plan, and how far each was carried out.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ops::{AddAssign, Index, IndexMut},
+};
 
 use directory::{Category, Change, Held, Kind, ObjectId, Outcome, PerKind, Planned, Skipped, settle::Local};
 use serde::{Deserialize, Serialize};
@@ -57,7 +60,8 @@ impl Entry {
     }
 }
 
-/// What a part of a plan holds: so many changes of each category, and who is left out of this run.
+/// What a part of a plan holds, or what of it was carried out: so many changes of each category, and who is left out of
+/// this run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "the names are the interface")]
@@ -88,7 +92,7 @@ impl Contents {
             match entry {
                 Entry::Unit { changes, .. } => {
                     for Planned { change, .. } in changes {
-                        contents.of_category_mut(change.category)[change.object] += 1;
+                        contents[change.category][change.object] += 1;
                     }
                 }
                 Entry::Skipped(skipped) => contents.skipped[skipped.object] += 1,
@@ -99,7 +103,34 @@ impl Contents {
         contents
     }
 
-    fn of_category_mut(&mut self, category: Category) -> &mut PerKind<u64> {
+    /// How many changes of a category, or of all that may be carried out, are there of a kind, or of both.
+    pub fn changes(&self, category: Option<Category>, kind: Option<Kind>) -> u64 {
+        let of = |category: Category| of_kind(&self[category], kind);
+        category.map_or_else(|| Category::CARRIED_OUT.into_iter().map(of).sum(), of)
+    }
+
+    /// How many of a kind, or of both, are skipped.
+    pub fn skipped(&self, kind: Option<Kind>) -> u64 {
+        of_kind(&self.skipped, kind)
+    }
+}
+
+impl Index<Category> for Contents {
+    type Output = PerKind<u64>;
+
+    fn index(&self, category: Category) -> &PerKind<u64> {
+        match category {
+            Category::Adding => &self.adding,
+            Category::Updating => &self.updating,
+            Category::Disabling => &self.disabling,
+            Category::Deleting => &self.deleting,
+            Category::NotEnabled => &self.not_enabled,
+        }
+    }
+}
+
+impl IndexMut<Category> for Contents {
+    fn index_mut(&mut self, category: Category) -> &mut PerKind<u64> {
         match category {
             Category::Adding => &mut self.adding,
             Category::Updating => &mut self.updating,
@@ -108,23 +139,15 @@ impl Contents {
             Category::NotEnabled => &mut self.not_enabled,
         }
     }
+}
 
-    /// How many changes of a category, or of all that may be carried out, are there of a kind, or of both.
-    pub fn changes(&self, category: Option<Category>, kind: Option<Kind>) -> u64 {
-        let Self { adding, updating, disabling, deleting, not_enabled, skipped: _ } = self;
-        match category {
-            Some(Category::Adding) => of_kind(adding, kind),
-            Some(Category::Updating) => of_kind(updating, kind),
-            Some(Category::Disabling) => of_kind(disabling, kind),
-            Some(Category::Deleting) => of_kind(deleting, kind),
-            Some(Category::NotEnabled) => of_kind(not_enabled, kind),
-            None => [adding, updating, disabling, deleting].into_iter().map(|number| of_kind(number, kind)).sum(),
+impl AddAssign for Contents {
+    fn add_assign(&mut self, other: Self) {
+        for category in Category::CARRIED_OUT {
+            for kind in Kind::ALL {
+                self[category][kind] += other[category][kind];
+            }
         }
-    }
-
-    /// How many of a kind, or of both, are skipped.
-    pub fn skipped(&self, kind: Option<Kind>) -> u64 {
-        of_kind(&self.skipped, kind)
     }
 }
 
@@ -151,6 +174,8 @@ pub struct Exception {
 pub struct ChunkProgress {
     /// Entries done.
     pub through: usize,
+    /// Changes carried out.
+    pub applied: Contents,
     /// What became of changes that were not simply applied.
     pub exceptions: BTreeMap<String, Exception>,
     /// Entries of which the held changes were released.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::credential::Seen;
+use super::{credential::Seen, plan::Contents};
 use crate::ports::Requests;
 
 /// How long a plan can be applied (rule 4.6).
@@ -26,6 +26,14 @@ pub struct RunCounts {
     pub not_enabled: PerKind<u64>,
     pub failed: PerKind<u64>,
     pub stale: PerKind<u64>,
+}
+
+impl RunCounts {
+    /// What the plan holds.
+    pub fn plan(self) -> Contents {
+        let Self { adding, updating, disabling, deleting, skipped, not_enabled, failed: _, stale: _ } = self;
+        Contents { adding, updating, disabling, deleting, not_enabled, skipped }
+    }
 }
 
 /// What the brake holds (rule 4.8).
@@ -154,8 +162,11 @@ pub struct Run {
     pub finished_at: Option<Timestamp>,
     /// Requests made to Microsoft.
     pub requests: Requests,
-    /// By category.
+    /// What its plan holds, by category.
     pub counts: RunCounts,
+    /// What of that was carried out.
+    #[serde(default)]
+    pub applied: Contents,
     /// What the brake holds.
     #[serde(default)]
     pub held: Option<HeldBack>,

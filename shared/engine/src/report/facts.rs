@@ -63,8 +63,8 @@ pub(super) async fn gather(
     totals.fill(&mut outcomes, counts, &verdicts);
     let mut warnings = warnings(&runs);
     if sums.cut || later.cut || verdicts.cut {
-        let message = "the tenant is so large that not all of its changes could be read for this report: some of its numbers are those \
-                       of the plans, and some lists are not complete";
+        let message = "the tenant is so large that not all of its changes could be read for this report: some of its numbers are \
+                       rough, and some lists are not complete";
         warnings.push(Warning { code: "report_cut".to_owned(), message: message.to_owned() });
     }
     warnings.sort();

@@ -32,7 +32,7 @@ pub(crate) struct Sums {
     pub(crate) moved: Moved,
     /// Changes carried out.
     pub(crate) total: u64,
-    /// Something was not read for want of time: its numbers are those of the plans.
+    /// Something was not read for want of time: its numbers are those of the runs.
     pub(crate) cut: bool,
     lines: Vec<(ChangeLine, Local)>,
 }
@@ -134,11 +134,11 @@ impl Sums {
     fn estimate(&mut self, run: &Run, read: &Tallied) {
         self.moved.billable += run.tally.seats - read.seats;
         for (class, kind) in [(Class::User, Kind::User), (Class::Group, Kind::Group)] {
-            let rest = |planned: u64, read: u64| planned.saturating_sub(read);
-            let added = rest(run.counts.adding[kind], read.added[kind]);
-            let updated = rest(run.counts.updating[kind], read.updated[kind]);
-            let disabled = rest(run.counts.disabling[kind], read.disabled[kind]);
-            let deleted = rest(run.counts.deleting[kind], read.deleted[kind]);
+            let rest = |applied: u64, read: u64| applied.saturating_sub(read);
+            let added = rest(run.applied.adding[kind], read.added[kind]);
+            let updated = rest(run.applied.updating[kind], read.updated[kind]);
+            let disabled = rest(run.applied.disabling[kind], read.disabled[kind]);
+            let deleted = rest(run.applied.deleting[kind], read.deleted[kind]);
             let tally = self.tally(class);
             tally.added += added;
             tally.updated += updated;

@@ -13,8 +13,8 @@ use crate::{
     links::Pages,
     ports::{Change, Clock, Condition, Fault, Graph, Item, NotCommitted, Queue, Secrets, Store, Table, Write},
     records::{
-        Action, Billable, Counts, Entry, PLAN_HOURS, Phase, Run, RunCounts, RunState, Schedule, Standing, Tally,
-        Tenant, read, write,
+        Action, Billable, Contents, Counts, Entry, PLAN_HOURS, Phase, Run, RunCounts, RunState, Schedule, Standing,
+        Tally, Tenant, read, write,
     },
     run_id, schedule,
 };
@@ -107,6 +107,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             finished_at: None,
             requests: crate::ports::Requests::default(),
             counts: RunCounts::default(),
+            applied: Contents::default(),
             held: None,
             billable: Billable { before: counts.billable, after: counts.billable, seats: meta.settings.seats },
             warnings: Vec::new(),

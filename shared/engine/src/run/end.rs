@@ -12,7 +12,7 @@ use crate::{
     keys,
     lease::{self, Lease, Stop, put},
     no_contact,
-    outcomes::{self, Exceptions},
+    outcomes::{self, Totals},
     ports::{Change, Clock, Fault, Graph, Item, Message, Queue, QueueName, Secrets, Store, Write},
     records::{Action, Counts, Run, RunCounts, RunState, Schedule, Seen, Status, Tenant, Warning, read, write},
     schedule,
@@ -42,16 +42,17 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             (None, ..) => RunState::Applied,
         };
         run.finished_at = Some(now);
-        let mut exceptions = Exceptions::default();
+        let mut totals = Totals::default();
         match run.state {
             RunState::Failed => {
                 run.chunks = 0;
                 run.counts = RunCounts::default();
             }
             RunState::Applied | RunState::Held if run.chunks > 0 => {
-                exceptions = outcomes::exceptions(self.store, tenant, run).await?;
-                run.counts.failed = exceptions.failed;
-                run.counts.stale = exceptions.stale;
+                totals = outcomes::totals(self.store, tenant, run).await?;
+                run.applied = totals.applied;
+                run.counts.failed = totals.failed;
+                run.counts.stale = totals.stale;
             }
             _ => (),
         }
@@ -68,7 +69,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         }
         run.warnings.extend(no_contact::warning(&meta, now));
         for _ in 0..MOST_TRIES {
-            match lease.commit(self.store, ending(lease, run, &meta, sync, exceptions, now)).await {
+            match lease.commit(self.store, ending(lease, run, &meta, sync, totals, now)).await {
                 // Somebody has just changed the settings, on which the next due time depends.
                 Err(Stop::Raced) => {
                     let item = self.store.get(&[keys::meta(tenant)]).await?.pop().flatten();
@@ -116,14 +117,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
 }
 
 /// The writes that end a run, refused where the settings are not `meta` any longer.
-fn ending(
-    lease: &Lease,
-    run: &Run,
-    meta: &Tenant,
-    sync: &Schedule,
-    exceptions: Exceptions,
-    now: Timestamp,
-) -> Vec<Write> {
+fn ending(lease: &Lease, run: &Run, meta: &Tenant, sync: &Schedule, totals: Totals, now: Timestamp) -> Vec<Write> {
     let tenant = &lease.tenant;
     let applied = matches!(run.state, RunState::Applied | RunState::Held);
     let mut set: Item =
@@ -140,7 +134,7 @@ fn ending(
     }
     match run.state {
         RunState::Held => drop(set.insert("holding".to_owned(), json!(run.run))),
-        RunState::Applied if holds_nothing(run, sync, exceptions) => {
+        RunState::Applied if holds_nothing(run, sync, totals) => {
             drop(set.insert("holding".to_owned(), Value::Null));
         }
         _ => (),
@@ -192,8 +186,8 @@ fn ending(
 
 /// Whether nothing is held any longer once a run was applied: it has planned everything anew, it has released what it held,
 /// or a person has carried out all of it.
-fn holds_nothing(run: &Run, sync: &Schedule, exceptions: Exceptions) -> bool {
-    let everything = run.settings.is_none() && (run.action != Action::Apply || exceptions.unchecked == 0);
+fn holds_nothing(run: &Run, sync: &Schedule, totals: Totals) -> bool {
+    let everything = run.settings.is_none() && (run.action != Action::Apply || totals.unchecked == 0);
     everything || sync.holding.as_ref() == Some(&run.run)
 }
 

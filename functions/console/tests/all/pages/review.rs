@@ -136,6 +136,9 @@ async fn r4_4_what_is_unchecked_on_any_page_is_left_out() {
     left_sorted.sort();
     assert_eq!(left_sorted, expected, "exactly these two");
     assert_eq!(with(&changes, "applied").len(), 68);
+    assert!(page.body.contains(r#"<td class="number">70</td><td class="number">68</td>"#), "{page:?}");
+    let runs = browser.get("/runs").await;
+    assert!(runs.body.contains(r#"<td class="number">68</td>"#), "what was carried out: {runs:?}");
 
     // Twice is once.
     let again = browser.post(&format!("{path}/apply"), &form(&page_before, &token, &[], "")).await;
