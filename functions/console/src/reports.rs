@@ -1,4 +1,4 @@
-//! The daily reports, as they are mailed to the technical contact (rule 6.1).
+//! The daily reports, as they were mailed to the technical contact (rule 6.1).
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use axum::{
 use directory::{Failure, TimeZone};
 use engine::{
     ports::Fault,
-    report::{self, MailedDay},
+    report::{self, Copy, MailedDay},
 };
 use jiff::{Timestamp, ToSpan as _, civil::Date};
 use platform::Function;
@@ -78,15 +78,22 @@ struct Reports<'a> {
     never: bool,
 }
 
-/// A mail, as `report` shows it.
+/// A mail: as it went out, or as `report` would write it.
 #[derive(Deserialize)]
 struct Mail {
     to: Option<String>,
     subject: String,
     text: String,
     html: String,
-    /// The warning that goes out beside it.
+    /// The warning that is due beside it.
     warning: Option<Box<Mail>>,
+    /// Nothing keeps what was mailed: it was made now.
+    #[serde(skip, default = "yes")]
+    made_now: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Template)]
@@ -148,7 +155,7 @@ async fn shown(console: &Console, arrival: &Arrival, shell: Shell<'_>, date: &st
     let Some(date) = day(console, shell.person, date).await? else { return Ok(nothing(arrival, shell)) };
     let most = usize::try_from(KEPT_DAYS).unwrap_or(DAYS);
     let mailed = report::mailed(&console.store, &shell.person.tenant, most, (console.clock)()).await?;
-    match ask(console, shell.person, date).await? {
+    match read(console, shell.person, date).await? {
         Ok(mail) => {
             let mailed = of(&mailed, date, &shell.person.zone);
             let page = Report { shell, date, mail, mailed };
@@ -178,7 +185,7 @@ async fn alone(
     warning: bool,
 ) -> Result<Response, Fault> {
     let Some(date) = day(console, shell.person, date).await? else { return Ok(nothing(arrival, shell)) };
-    let mail = match ask(console, shell.person, date).await? {
+    let mail = match read(console, shell.person, date).await? {
         Ok(mail) => {
             if warning {
                 mail.warning.map(|warning| *warning)
@@ -192,6 +199,16 @@ async fn alone(
     let headers =
         [(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")), (CONTENT_SECURITY_POLICY, MAIL_POLICY)];
     Ok((headers, mail.html).into_response())
+}
+
+/// The report of a day as it was mailed; where it was not, as it would be.
+async fn read(console: &Console, person: &Person, date: Date) -> Result<Result<Mail, Box<Failure>>, Fault> {
+    match report::copy(&console.store, &person.tenant, date).await? {
+        Some(Copy { to, subject, text, html }) => {
+            Ok(Ok(Mail { to: Some(to), subject, text, html, warning: None, made_now: false }))
+        }
+        None => ask(console, person, date).await,
+    }
 }
 
 /// The report of a day, which is made and not sent.

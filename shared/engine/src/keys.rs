@@ -5,7 +5,7 @@
 //! members should be one query.
 
 use directory::{Address, Category, Domain, Kind, ObjectId, RunId, TenantId};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use crate::ports::{Key, Range, Table};
 
@@ -107,6 +107,11 @@ pub fn audit(tenant: &TenantId, at: Timestamp, nonce: &str) -> Key {
 /// A mail that was or is being sent.
 pub fn mail(owner: &str, what: &str) -> Key {
     control(format!("T#{owner}"), format!("MAIL#{what}"))
+}
+
+/// A daily report as it was mailed.
+pub fn report_copy(tenant: &TenantId, date: Date) -> Key {
+    control(tenant_pk(tenant), format!("COPY#report#{date}"))
 }
 
 /// The worklist of a tenant.

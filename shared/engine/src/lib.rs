@@ -29,6 +29,7 @@ pub mod no_contact;
 pub mod operator;
 pub mod outcomes;
 pub mod overview;
+mod packed;
 pub mod people;
 pub mod place;
 pub mod plan;

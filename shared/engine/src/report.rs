@@ -4,6 +4,7 @@
 //! Facts are gathered here and put into words by whoever calls: this crate knows no template. What was sent is in the
 //! ledger, so that a message that comes twice is mailed once.
 
+mod copy;
 mod day;
 mod expiry;
 mod facts;
@@ -33,6 +34,7 @@ use crate::{
 use day::Day;
 use ledger::Posted;
 
+pub use copy::{Copy, copy};
 pub use mailed::{MailedDay, mailed};
 pub use returned::Returned;
 
@@ -173,7 +175,9 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
             return Ok(Mailed::not_again(past));
         }
         let facts = self.facts(tenant, stored, day).await?;
-        self.post(tenant.as_str(), &what, request, letter(Some(tenant), to, (self.writer.daily)(&facts))).await
+        let letter = letter(Some(tenant), to, (self.writer.daily)(&facts));
+        let copy = copy::kept(tenant, day.date, &letter, self.clock.now())?;
+        self.post(tenant.as_str(), &what, request, letter, Some(copy)).await
     }
 
     async fn warning(
@@ -186,7 +190,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
     ) -> Result<Option<Mailed>, Fault> {
         let Some(due) = self.due(tenant, stored, day).await? else { return Ok(None) };
         let letter = letter(Some(tenant), to, (self.writer.expiry)(&due.facts));
-        self.post(tenant.as_str(), &due.what, request, letter).await.map(Some)
+        self.post(tenant.as_str(), &due.what, request, letter, None).await.map(Some)
     }
 
     async fn previewed(&self, tenant: &TenantId, stored: &Stored, day: &Day) -> Result<Reported, Fault> {
@@ -228,7 +232,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         if request.preview {
             return Ok(Reported::only(shown(Some(self.operator), &words)));
         }
-        Ok(self.post(ledger::OPERATOR, &what, request, letter(None, self.operator, words)).await?.reported())
+        Ok(self.post(ledger::OPERATOR, &what, request, letter(None, self.operator, words), None).await?.reported())
     }
 
     /// The day that a request is about: one that has begun, at least in UTC, unless it is only looked at. A report that is

@@ -6,7 +6,7 @@ use engine::{
     operator::{Asked, Refused},
     ports::Fault,
     records::{CredentialFacts, ExpirySource, write},
-    report::{Reported, Reporter, Request, Words, Writer},
+    report::{self, Copy, Reported, Reporter, Request, Words, Writer},
 };
 use jiff::{Timestamp, ToSpan as _, civil::Date};
 use serde_json::{Value, json};
@@ -64,6 +64,11 @@ pub(crate) fn ask(world: &World, request: &Request) -> Value {
 /// The subjects of what was mailed, the first first.
 pub(crate) fn mailed(world: &World) -> Vec<String> {
     world.post.take().into_iter().map(|letter| letter.subject).collect()
+}
+
+/// The copy of the report of a day.
+fn kept(world: &World, date: &str) -> Option<Copy> {
+    drive(report::copy(&world.store, &world.tenant, date.parse().unwrap())).unwrap().unwrap()
 }
 
 /// Ask twice: the second time nothing is sent.
@@ -333,7 +338,12 @@ fn r6_7_whatever_call_fails_or_is_the_last_no_mail_comes_twice() {
                 // The claim of an invocation that died holds until it must have ended.
                 world.wait(3600);
                 let _ = ask(&world, &request);
-                let subjects = mailed(&world);
+                let letters = world.post.take();
+                for letter in letters.iter().filter(|letter| letter.subject.starts_with("[Azure AD Summary]")) {
+                    let copy = kept(&world, "2026-11-22").unwrap();
+                    assert_eq!((&copy.text, &copy.html), (&letter.text, &letter.html), "call {number}");
+                }
+                let subjects: Vec<String> = letters.into_iter().map(|letter| letter.subject).collect();
                 let of = |kind: &str| subjects.iter().filter(|subject| subject.starts_with(kind)).count();
                 let (reports, warnings) = (of("[Azure AD Summary]"), of("[Azure AD Credential]"));
                 let name = format!("call {number}, {side:?}, {deed:?}: {subjects:?}");
@@ -347,6 +357,25 @@ fn r6_7_whatever_call_fails_or_is_the_last_no_mail_comes_twice() {
     // Of each mail: killed behind its claim or before the post, and twice no answer of the post that said that nothing
     // was done.
     assert_eq!(lost, 2 * 4, "mails that may have been handed over are not sent again");
+}
+
+#[test]
+fn r6_1_a_report_is_kept_as_it_was_mailed() {
+    let world = world();
+    let request = of_day(&world, "2026-11-22");
+    assert_eq!(kept(&world, "2026-11-22"), None);
+    ask(&world, &Request { preview: true, ..request.clone() });
+    assert_eq!(kept(&world, "2026-11-22"), None, "what is only looked at is not kept");
+    ask(&world, &request);
+    let letter = world.post.take().remove(0);
+    let Copy { to, subject, text, html } = kept(&world, "2026-11-22").unwrap();
+    assert_eq!((to, subject, text, html), (letter.to.to_string(), letter.subject, letter.text, letter.html));
+    // Whatever is made of that day later: this is what people have read.
+    world.set(json!({"tech_contact": "other@contoso.com"}));
+    world.wait(5 * 86_400);
+    let copy = kept(&world, "2026-11-22");
+    ask(&world, &request);
+    assert_eq!((copy.unwrap().to.as_str(), kept(&world, "2026-11-23")), (letter.to.as_str(), None));
 }
 
 #[test]

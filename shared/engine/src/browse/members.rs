@@ -8,6 +8,7 @@ use crate::{
     chunk, keys,
     load::read_held,
     operator::{self, Refused},
+    packed,
     ports::{Fault, Item, Key, Store},
     records::{Entry, MirrorRow, Run},
 };
@@ -125,7 +126,7 @@ async fn parts(
     let keys: Vec<Key> = numbers.map(|number| keys::chunk(tenant, run, number)).collect();
     let mut parts = Vec::new();
     for (key, item) in keys.iter().zip(store.get(&keys).await?) {
-        let json = item.map(|item| chunk::unpack(key, &item)).transpose()?.unwrap_or_default();
+        let json = item.map(|item| packed::unpack(key, &item)).transpose()?.unwrap_or_default();
         let named = String::from_utf8_lossy(&json).contains(change);
         parts.push(if named { chunk::entries(key, &json)? } else { Vec::new() });
     }

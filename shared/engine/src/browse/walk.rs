@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Row, filter::folded};
 use crate::{
-    chunk, contents, keys, outcomes,
+    chunk, contents, keys, outcomes, packed,
     ports::{Fault, Key, Range, Store, Table},
     records::{ChunkProgress, Contents, Run, Standing, read},
 };
@@ -204,7 +204,7 @@ impl<'a, S: Store> Walk<'a, S> {
             let after = numbers.get(at + 1).copied().or(behind).map(|next| Place::Plan(next, 0));
             let Some(item) = item else { continue };
             let key = chunk(number);
-            let json = chunk::unpack(&key, &item)?;
+            let json = packed::unpack(&key, &item)?;
             let worth = taker.text().is_none_or(|text| folded(&String::from_utf8_lossy(&json)).contains(text));
             taker.read_part(worth);
             if worth {

@@ -94,7 +94,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         Ok(entry.and_then(|entry| entry.past(self.clock.now())))
     }
 
-    /// Send a mail, unless it was sent.
+    /// Send a mail, unless it was sent; `copy` is kept with its claim.
     ///
     /// # Errors
     /// The world's.
@@ -104,13 +104,14 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         what: &str,
         request: &Request,
         letter: Letter,
+        copy: Option<Write>,
     ) -> Result<Mailed, Fault> {
         let key = keys::mail(owner, what);
         if self.clock.remaining() < LEAST_TIME {
             return Err(Fault::passing("there is too little time left to send a mail"));
         }
         let claim = format!("{}@{}", self.owner, self.clock.now());
-        if let Some(past) = self.claim(&key, &claim, request).await? {
+        if let Some(past) = self.claim(&key, &claim, request, copy).await? {
             if past == Posted::Unclear {
                 tracing::warn!(owner, what, "it is not known whether this mail was sent, so it is not sent again");
             }
@@ -136,7 +137,13 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
     }
 
     /// Claim a mail: nothing where it is ours, else what became of it.
-    async fn claim(&self, key: &Key, claim: &str, request: &Request) -> Result<Option<Posted>, Fault> {
+    async fn claim(
+        &self,
+        key: &Key,
+        claim: &str,
+        request: &Request,
+        copy: Option<Write>,
+    ) -> Result<Option<Posted>, Fault> {
         let now = self.clock.now();
         let before = self.entry(key).await?;
         if let Some(past) = before.as_ref().and_then(|entry| entry.past(now)) {
@@ -154,7 +161,8 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
             ttl: now.as_second() + KEPT_DAYS * 86_400,
             ..Entry::default()
         };
-        match self.store.commit(vec![Write { only_if, ..put(key.clone(), write(&entry)) }]).await {
+        let claimed = Write { only_if, ..put(key.clone(), write(&entry)) };
+        match self.store.commit(std::iter::once(claimed).chain(copy).collect()).await {
             Ok(()) => Ok(None),
             Err(NotCommitted::Refused(_)) => Ok(Some(Posted::Busy)),
             // Whether the claim was written is not known where the answer was lost: look.

@@ -30,6 +30,25 @@ async fn r6_1_a_report_is_read_as_it_is_mailed() {
 }
 
 #[tokio::test]
+async fn r6_1_a_mailed_report_is_read_as_it_was_mailed() {
+    let world = World::new().await;
+    let browser = administrator(&world).await;
+    let answer = world.report(&today()).await;
+    assert_eq!(answer["sent"], true, "{answer}");
+    let path = format!("/reports/{}", today());
+    let (page, mail) = (browser.get(&path).await, browser.get(&format!("{path}/mail")).await);
+    assert!(page.body.contains("it@contoso.com") && !page.body.contains("it is made now"), "{page:?}");
+    // What happens later is not in it.
+    world.microsoft.delete_user(TENANT, "leeg@contoso.com").unwrap();
+    world.run(json!({"action": "sync"})).await;
+    world.admin(json!({"action": "put_tenant", "settings": {"tech_contact": "other@contoso.com"}})).await;
+    assert_eq!(browser.get(&format!("{path}/mail")).await.body, mail.body);
+    let again = browser.get(&path).await;
+    let text = |page: &crate::browser::Page| page.body.split_once("<dl").unwrap().1.to_owned();
+    assert_eq!(text(&again), text(&page));
+}
+
+#[tokio::test]
 async fn r6_6_names_are_text_in_the_page_and_in_the_mail() {
     let world = World::new().await;
     let browser = administrator(&world).await;
