@@ -146,7 +146,7 @@ impl Subject<'_> {
                 (Category::Updating, "it is active again in Entra".to_owned())
             }
             Some(_) => {
-                let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+                let names: Vec<String> = fields.keys().map(|name| name.replace('_', " ")).collect();
                 (Category::Updating, format!("Entra has another {}", names.join(", ")))
             }
         }

@@ -61,7 +61,7 @@ fn r4_5_fields_before_and_after_and_a_sentence_why() {
     };
     #[rustfmt::skip]
     let rows = [
-        ("a=ann",       "a=anna,ann", "", r#"Entra has another alias_emails, primary_email: alias_emails [] -> ["ann@c.ch"]; primary_email "ann@c.ch" -> "anna@c.ch""#),
+        ("a=ann",       "a=anna,ann", "", r#"Entra has another alias emails, primary email: alias_emails [] -> ["ann@c.ch"]; primary_email "ann@c.ch" -> "anna@c.ch""#),
         ("a=ann",       "a=ann:blocked", "", "its sign-in is blocked in Entra: is_active true -> false"),
         ("a=ann:off",   "a=ann",      "", "it is active again in Entra: is_active false -> true"),
         ("h=ann:hand",  "a=ann",      "", r#"adopts the one that is here already with its address: entra_id null -> "a"; managed_by "hand" -> "sync""#),
