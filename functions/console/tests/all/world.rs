@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
+    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicUsize, Ordering},
@@ -30,7 +31,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use platform::{Environment, Function, Tables};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::browser::{Browser, Page};
 
@@ -50,6 +51,7 @@ pub(crate) struct World {
     later: Arc<AtomicI64>,
     requests: Requests,
     log: Log,
+    _database: oneshot::Sender<()>,
     _logging: tracing::subscriber::DefaultGuard,
 }
 
@@ -64,9 +66,7 @@ impl World {
 
     /// No tenant yet.
     pub(crate) async fn empty() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
+        let (address, running) = database();
         let requests = Requests::default();
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -88,6 +88,7 @@ impl World {
             later: Arc::default(),
             requests,
             log,
+            _database: running,
             _logging: tracing::subscriber::set_default(subscriber),
         }
     }
@@ -292,6 +293,23 @@ impl Drop for World {
             eprintln!("{}", self.log());
         }
     }
+}
+
+/// Tables in memory, served by a thread of their own, so that its time is not the console's; until the sender is dropped.
+fn database() -> (SocketAddr, oneshot::Sender<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (running, ended) = oneshot::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let serving = dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap());
+            tokio::select! { _ = serving => (), _ = ended => () }
+        });
+    });
+    (address, running)
 }
 
 async fn asked(function: Function, event: Value, graph: entra::Client, store: Tables, secrets: Vault) -> Value {
