@@ -355,6 +355,7 @@ async fn another_tenants_runs_are_nobodys() {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "what each page takes, for `make bench`")]
 async fn a_plan_of_100_000_changes_is_paged_through_in_small_pages() {
     let world = World::new().await;
     let browser = administrator(&world).await;
