@@ -1,12 +1,12 @@
 //! The audit: who changed what, when, from what to what.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use askama::Template;
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
 use directory::TimeZone;
 use engine::{audit, ports::Fault, records::Audit};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     Console,
@@ -16,6 +16,7 @@ use crate::{
     manage::Manager,
     moment::Moment,
     page,
+    settings::fields::find,
     shell::{Place, Shell},
 };
 
@@ -117,31 +118,40 @@ fn words(action: &str) -> String {
     found.map_or_else(|| cut(&action.replace('_', " "), LETTERS), |(_, words)| (*words).to_owned())
 }
 
-/// What differs: each key of two objects; else the values themselves.
+/// What differs, setting by setting.
 fn changes(from: &Value, to: &Value) -> Vec<Changed> {
-    let (Some(before), Some(after)) = (fields(from), fields(to)) else {
-        let same = from == to;
-        let one = Changed { name: None, from: value(from), to: value(to) };
-        return if same { Vec::new() } else { vec![one] };
-    };
-    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
-    names.sort();
-    names.dedup();
-    let differs = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-    let changed = |name: &String| {
-        let of = |fields: &serde_json::Map<String, Value>| fields.get(name).map_or_else(|| value(&Value::Null), value);
-        Changed { name: Some(cut(name, LETTERS)), from: of(before), to: of(after) }
-    };
-    differs.map(changed).collect()
+    let mut changed = Vec::new();
+    compare("", from, to, &mut changed);
+    changed
 }
 
-fn fields(value: &Value) -> Option<&serde_json::Map<String, Value>> {
-    static NONE: std::sync::LazyLock<serde_json::Map<String, Value>> = std::sync::LazyLock::new(serde_json::Map::new);
-    match value {
-        Value::Object(fields) => Some(fields),
-        Value::Null => Some(&NONE),
-        _ => None,
+fn compare(path: &str, from: &Value, to: &Value, changed: &mut Vec<Changed>) {
+    if from == to {
+        return;
     }
+    let fields = |value: &Value| match value {
+        Value::Object(fields) => Some(fields.clone()),
+        Value::Null => Some(Map::new()),
+        _ => None,
+    };
+    match (fields(from), fields(to)) {
+        (Some(before), Some(after)) => {
+            let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            for name in names {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let of = |fields: &Map<String, Value>| fields.get(name).cloned().unwrap_or_default();
+                compare(&path, &of(&before), &of(&after), changed);
+            }
+        }
+        _ => changed.push(Changed { name: label(path), from: value(from), to: value(to) }),
+    }
+}
+
+/// What the page of settings calls a setting; nothing where it is no part of something larger.
+fn label(path: &str) -> Option<String> {
+    let known = find(path).map(|field| field.label.to_owned());
+    let told = || cut(&path.replace(['_', '.'], " "), LETTERS);
+    (!path.is_empty()).then(|| known.unwrap_or_else(told))
 }
 
 fn value(value: &Value) -> String {
@@ -151,13 +161,8 @@ fn value(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(values) if values.is_empty() => "nothing".to_owned(),
         Value::Array(values) => values.iter().map(self::value).collect::<Vec<_>>().join(", "),
-        Value::Object(fields) => {
-            let each = fields.iter().map(|(name, one)| match one {
-                Value::Object(_) | Value::Array(_) => format!("{name} {one}"),
-                _ => format!("{name} {}", self::value(one)),
-            });
-            each.collect::<Vec<_>>().join(" ")
-        }
+        // A domain.
+        Value::Object(fields) => fields.values().rev().map(self::value).collect::<Vec<_>>().join(" "),
         Value::Number(number) => number.to_string(),
     };
     cut(&text, LETTERS)
@@ -172,9 +177,10 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn what_differs_is_said_shortly() {
-        check("a setting",  json!({"seats": 5, "name": "A"}), json!({"seats": 6, "name": "A"}), "seats: 5 > 6");
-        check("a new one",  json!({}), json!({"brake": {"enabled": false, "users_min": 5}}), "brake: nothing > enabled no users_min 5");
-        check("domains",    json!({"domains": [{"name": "a.ch", "kind": "relay"}]}), json!({"domains": []}), "domains: kind relay name a.ch > nothing");
+        check("a setting",  json!({"seats": 5, "name": "A"}), json!({"seats": 6, "name": "A"}), "Seats: 5 > 6");
+        check("one of many", json!({"report": {"hour": 7, "time_zone": "UTC"}}), json!({"report": {"hour": 8, "time_zone": "UTC"}}), "Hour of the report: 7 > 8");
+        check("a new one",  json!({}), json!({"brake": {"enabled": false}}), "Deletion brake: nothing > no");
+        check("domains",    json!({"domains": [{"name": "a.ch", "kind": "relay"}]}), json!({"domains": []}), "Your domains: a.ch relay > nothing");
         check("a flag",     json!(false), json!(true), "no > yes");
         check("nothing",    json!(null), json!(null), "");
         check("from none",  json!(null), json!({"place": "kms"}), "place: nothing > kms");

@@ -1,6 +1,6 @@
 //! Import & Sync: everything that a tenant can set, its secret, and the check of the connection.
 
-mod fields;
+pub(crate) mod fields;
 mod operators;
 mod sent;
 mod view;

@@ -15,7 +15,7 @@ async fn who_changed_what_is_listed_newest_first_and_says_no_secret() {
         .await;
     let page = browser.get("/audit").await;
     assert_eq!(page.title(), "Audit");
-    assert!(page.body.contains("seats: <bdi>nothing</bdi> → <bdi>25</bdi>"), "{page:?}");
+    assert!(page.body.contains("Seats: <bdi>nothing</bdi> → <bdi>25</bdi>"), "{page:?}");
     assert!(page.body.contains("Credential saved") && page.body.contains("User converted"), "{page:?}");
     assert!(!page.body.contains("<script>") && page.body.contains("&#60;script&#62;"), "{page:?}");
     assert!(!page.body.contains("demo-contoso-value"), "no secret: {page:?}");
