@@ -264,7 +264,7 @@ impl World {
             run: None,
             name: None,
             except: BTreeSet::new(),
-            reviewed: false,
+            reviewed: None,
             full: false,
             settings: None,
             by: "ann".to_owned(),

@@ -107,10 +107,19 @@ impl Credential {
 
 /// What operators are told by the names of actions and settings is done with forms here.
 pub(crate) fn for_people(failure: Failure) -> Failure {
-    let help = words::sentence(&failure.help.replace(" with put_secret", " here"));
+    let help = failure.help.replace(" with put_secret", " here");
+    let help = words::stopped(
+        &help.replace("make a new preview, and apply that one", "search again, and apply what that finds"),
+    );
+    // The page leads to that run; its id is no word of a sentence.
+    if failure.code == Code::Busy && failure.message.contains(" of this tenant ") {
+        let message = "Another run is at work, and only one can be at a time.".to_owned();
+        return Failure { message, help, ..failure };
+    }
+    let message = words::stopped(&failure.message);
     let missing = failure.message.split_once(" is not configured: ").map(|(_, missing)| missing);
     let Some(missing) = missing.filter(|_| failure.code == Code::InvalidInput) else {
-        return Failure { help, ..failure };
+        return Failure { message, help, ..failure };
     };
     let message = format!("The connection is not complete: {missing}.");
     let help = "Fill in the connection and save the secret. The connection is then checked by itself.".to_owned();

@@ -16,7 +16,7 @@ use axum::{
 use directory::{Failure, TimeZone};
 use engine::{
     ports::Fault,
-    report::{self, Copy, MailedDay},
+    report::{self, MailedCopy},
 };
 use jiff::{Timestamp, ToSpan as _, civil::Date};
 use platform::Function;
@@ -35,10 +35,8 @@ use crate::{
     shell::{Place, Shell},
 };
 
-/// So many days are listed.
-const DAYS: usize = 30;
-/// So long runs are kept, of which a report is made.
-const KEPT_DAYS: i64 = 90;
+/// So many days are listed: as many as runs are kept, of which a report is made (rule 4.12).
+const DAYS: usize = 90;
 /// Of a mail nothing runs, nothing is sent, and nothing is loaded.
 const MAIL_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox",
@@ -67,6 +65,12 @@ enum Mailed {
     Perhaps,
 }
 
+impl Mailed {
+    fn of(sent_at: Option<Timestamp>, zone: &TimeZone) -> Self {
+        sent_at.map_or(Self::Perhaps, |at| Self::At(Moment::new(at, zone)))
+    }
+}
+
 #[derive(Template)]
 #[template(path = "reports.html")]
 struct Reports<'a> {
@@ -78,7 +82,7 @@ struct Reports<'a> {
     never: bool,
 }
 
-/// A mail: as it went out, or as `report` would write it.
+/// A mail as `report` would write it.
 #[derive(Deserialize)]
 struct Mail {
     to: Option<String>,
@@ -87,13 +91,20 @@ struct Mail {
     html: String,
     /// The warning that is due beside it.
     warning: Option<Box<Mail>>,
-    /// Nothing keeps what was mailed: it was made now.
-    #[serde(skip, default = "yes")]
-    made_now: bool,
 }
 
-fn yes() -> bool {
-    true
+impl From<MailedCopy> for Mail {
+    fn from(MailedCopy { to, subject, text, html }: MailedCopy) -> Self {
+        Self { to: Some(to), subject, text, html, warning: None }
+    }
+}
+
+/// The report of a day.
+struct Told {
+    mail: Mail,
+    mailed: Option<Mailed>,
+    /// Nothing keeps what was mailed: it is made now.
+    made_now: bool,
 }
 
 #[derive(Template)]
@@ -101,8 +112,7 @@ fn yes() -> bool {
 struct Report<'a> {
     shell: Shell<'a>,
     date: Date,
-    mail: Mail,
-    mailed: Option<Mailed>,
+    told: Told,
 }
 
 /// `GET /reports`
@@ -127,7 +137,11 @@ async fn listed(console: &Console, arrival: &Arrival, shell: Shell<'_>) -> Resul
         .filter(|day| *day >= first)
         .collect();
     let mailed = report::mailed(&console.store, tenant, DAYS, (console.clock)()).await?;
-    let day = |date| Day { date, today: date == today, mailed: of(&mailed, date, &settings.report.time_zone) };
+    let day = |date| {
+        let mailed = mailed.iter().find(|mailed| mailed.date == date);
+        let mailed = mailed.map(|mailed| Mailed::of(mailed.sent_at, &settings.report.time_zone));
+        Day { date, today: date == today, mailed }
+    };
     let page = Reports {
         days: dates.into_iter().map(day).collect(),
         hour: settings.report.hour.0,
@@ -153,14 +167,8 @@ async fn show(
 
 async fn shown(console: &Console, arrival: &Arrival, shell: Shell<'_>, date: &str) -> Result<Response, Fault> {
     let Some(date) = day(console, shell.person, date).await? else { return Ok(nothing(arrival, shell)) };
-    let most = usize::try_from(KEPT_DAYS).unwrap_or(DAYS);
-    let mailed = report::mailed(&console.store, &shell.person.tenant, most, (console.clock)()).await?;
     match read(console, shell.person, date).await? {
-        Ok(mail) => {
-            let mailed = of(&mailed, date, &shell.person.zone);
-            let page = Report { shell, date, mail, mailed };
-            Ok(page::render(arrival, StatusCode::OK, &page))
-        }
+        Ok(told) => Ok(page::render(arrival, StatusCode::OK, &Report { shell, date, told })),
         Err(failure) => Ok(page::refused(arrival, shell, failure)),
     }
 }
@@ -186,7 +194,7 @@ async fn alone(
 ) -> Result<Response, Fault> {
     let Some(date) = day(console, shell.person, date).await? else { return Ok(nothing(arrival, shell)) };
     let mail = match read(console, shell.person, date).await? {
-        Ok(mail) => {
+        Ok(Told { mail, .. }) => {
             if warning {
                 mail.warning.map(|warning| *warning)
             } else {
@@ -202,13 +210,13 @@ async fn alone(
 }
 
 /// The report of a day as it was mailed; where it was not, as it would be.
-async fn read(console: &Console, person: &Person, date: Date) -> Result<Result<Mail, Box<Failure>>, Fault> {
-    match report::copy(&console.store, &person.tenant, date).await? {
-        Some(Copy { to, subject, text, html }) => {
-            Ok(Ok(Mail { to: Some(to), subject, text, html, warning: None, made_now: false }))
-        }
-        None => ask(console, person, date).await,
-    }
+async fn read(console: &Console, person: &Person, date: Date) -> Result<Result<Told, Box<Failure>>, Fault> {
+    let found = report::mailed_report(&console.store, &person.tenant, date, (console.clock)()).await?;
+    let mailed = found.as_ref().map(|found| Mailed::of(found.sent_at, &person.zone));
+    Ok(match found.and_then(|found| found.copy) {
+        Some(copy) => Ok(Told { mail: copy.into(), mailed, made_now: false }),
+        None => ask(console, person, date).await?.map(|mail| Told { mail, mailed, made_now: true }),
+    })
 }
 
 /// The report of a day, which is made and not sent.
@@ -234,13 +242,7 @@ async fn day(console: &Console, person: &Person, date: &str) -> Result<Option<Da
 fn reach(console: &Console, zone: &TimeZone, made: Timestamp) -> (Date, Date) {
     let day = |at: Timestamp| at.to_zoned(zone.zone()).date();
     let today = day((console.clock)());
-    (today, day(made).max(today.saturating_sub(KEPT_DAYS.days())))
-}
-
-/// Whether the report of a day was mailed; nothing where it was not.
-fn of(mailed: &[MailedDay], date: Date, zone: &TimeZone) -> Option<Mailed> {
-    let found = mailed.iter().find(|mailed| mailed.date == date)?;
-    Some(found.sent_at.map_or(Mailed::Perhaps, |at| Mailed::At(Moment::new(at, zone))))
+    (today, day(made).max(today.saturating_sub(i64::try_from(DAYS).unwrap_or_default().days())))
 }
 
 fn nothing(arrival: &Arrival, shell: Shell<'_>) -> Response {

@@ -26,6 +26,14 @@
   };
   if (watched()) watch();
 
+  // A second click sends nothing while the first is on its way.
+  const sent = new WeakSet();
+  document.addEventListener("submit", (event) => {
+    if (sent.has(event.target)) event.preventDefault();
+    sent.add(event.target);
+  });
+  addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => sent.delete(form)));
+
   const total = document.querySelector("[data-checked]");
   const boxes = [...document.querySelectorAll('input[name="check"]')];
   const elsewhere = total && Number(total.dataset.checked) - boxes.filter((box) => box.defaultChecked).length;

@@ -41,8 +41,7 @@ struct Event {
     name: Option<RunId>,
     #[serde(default)]
     except: BTreeSet<String>,
-    #[serde(default)]
-    reviewed: bool,
+    reviewed: Option<String>,
     address: Option<String>,
     #[serde(default)]
     full: bool,
@@ -86,7 +85,7 @@ pub(crate) fn direct(payload: Value) -> Result<Asked, Failure> {
     if matches!(action, Action::Apply | Action::Release) && event.name.is_some() {
         return Err(Failure::invalid("as: expected only with the actions sync, preview and undo"));
     }
-    if action != Action::Apply && (event.reviewed || !event.except.is_empty()) {
+    if action != Action::Apply && (event.reviewed.is_some() || !event.except.is_empty()) {
         return Err(Failure::invalid("except and reviewed: expected only with the action apply"));
     }
     let by = event.by.unwrap_or_else(|| "operator".to_owned());
@@ -112,7 +111,7 @@ fn explain(event: Event) -> Result<Asked, Failure> {
     let alone = event.run.is_none()
         && event.name.is_none()
         && event.except.is_empty()
-        && !event.reviewed
+        && event.reviewed.is_none()
         && !event.full
         && event.settings.is_none();
     match event.address.filter(|address| alone && !address.is_empty() && address.len() <= 320) {
@@ -136,7 +135,7 @@ pub(crate) fn message(body: &str) -> Result<Asked, Failure> {
         run: job.run,
         name: None,
         except: BTreeSet::new(),
-        reviewed: false,
+        reviewed: None,
         full: false,
         settings: None,
         by: "schedule".to_owned(),
@@ -169,7 +168,7 @@ mod tests {
         check("as, with release",  json!({"tenant": "a", "action": "release", "run": "01JD0000000000000000000000", "as": "01JD0000000000000000000000"}), "as: expected only with");
         check("as, with explain",  json!({"tenant": "a", "action": "explain", "address": "a@b.ch", "as": "01JD0000000000000000000000"}), "address: expected");
         check("as what",           json!({"tenant": "a", "action": "sync", "as": "mine"}),         "as: expected a run id: the 26");
-        check("reviewed, no plan", json!({"tenant": "a", "action": "sync", "reviewed": true}),     "except and reviewed: expected only with");
+        check("reviewed, no plan", json!({"tenant": "a", "action": "sync", "reviewed": "1.0"}),     "except and reviewed: expected only with");
         check("records of none",   json!({"Records": "all"}),                                      "unknown field `Records`");
     }
 
@@ -184,15 +183,18 @@ mod tests {
         let id = "01JD0000000000000000000000";
         let read = |event: Value| match direct(event).unwrap().what {
             What::Run(Request { name, reviewed, .. }) => (name.map(|name| name.to_string()), reviewed),
-            What::Explain { .. } => (None, false),
+            What::Explain { .. } => (None, None),
         };
         for action in ["sync", "preview"] {
             let event = json!({"tenant": "a", "action": action, "as": id});
-            assert_eq!(read(event), (Some(id.to_owned()), false), "{action}");
+            assert_eq!(read(event), (Some(id.to_owned()), None), "{action}");
         }
         let undo = json!({"tenant": "a", "action": "undo", "run": "01JC0000000000000000000000", "as": id});
-        assert_eq!(read(undo), (Some(id.to_owned()), false));
-        assert_eq!(read(json!({"tenant": "a", "action": "apply", "run": id, "reviewed": true})), (None, true));
+        assert_eq!(read(undo), (Some(id.to_owned()), None));
+        assert_eq!(
+            read(json!({"tenant": "a", "action": "apply", "run": id, "reviewed": "1.0"})),
+            (None, Some("1.0".to_owned()))
+        );
     }
 
     #[test]

@@ -158,8 +158,9 @@ impl<S: Store> Applier<'_, S> {
                     Entry::Unit { .. } => self.units(run, &entries, &mut progress, &key, &mut failures).await?,
                     Entry::Members { change, .. } => {
                         let through = from + 1;
-                        let goes_on = entries.get(through).is_some_and(|next| next.is_of_members(change));
-                        if !self.members(run, &entries[from], &mut progress, &key, through).await? && !goes_on {
+                        if !self.members(run, &entries[from], &mut progress, &key, through).await?
+                            && !self.goes_on(run, number, entries.get(through), change).await?
+                        {
                             self.nobody_moved(&entries, change, &mut progress);
                         }
                         through

@@ -34,7 +34,7 @@ use crate::{
 use day::Day;
 use ledger::Posted;
 
-pub use copy::{Copy, copy};
+pub use copy::{MailedCopy, MailedReport, mailed_report};
 pub use mailed::{MailedDay, mailed};
 pub use returned::Returned;
 
@@ -170,14 +170,14 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         to: &Address,
         request: &Request,
     ) -> Result<Mailed, Fault> {
-        let what = format!("report#{}", day.date);
+        let what = ledger_name(day.date);
         if let Some(past) = self.past(tenant.as_str(), &what).await? {
             return Ok(Mailed::not_again(past));
         }
         let facts = self.facts(tenant, stored, day).await?;
         let letter = letter(Some(tenant), to, (self.writer.daily)(&facts));
         let copy = copy::kept(tenant, day.date, &letter, self.clock.now())?;
-        self.post(tenant.as_str(), &what, request, letter, Some(copy)).await
+        self.post(tenant.as_str(), &what, request, letter, copy).await
     }
 
     async fn warning(
@@ -263,6 +263,11 @@ impl Stored {
             counts: read("the totals", counts.unwrap_or_default())?,
         })
     }
+}
+
+/// How the ledger names the report of a day.
+fn ledger_name(date: Date) -> String {
+    format!("report#{date}")
 }
 
 /// What became of a mail.

@@ -107,6 +107,11 @@ impl Review {
         }
     }
 
+    /// A name of these marks: whoever has seen them names them, and others have another name.
+    pub fn name(&self) -> String {
+        self.each().map(|(_, marked)| marked.rev.to_string()).collect::<Vec<_>>().join(".")
+    }
+
     /// What is marked of every category.
     pub(crate) fn each(&self) -> impl Iterator<Item = ((Category, Kind), Marked)> {
         let of = |name| (name, self.categories.get(&name).cloned().unwrap_or_default());
@@ -139,7 +144,8 @@ pub async fn load(store: &impl Store, tenant: &TenantId, run: &RunId) -> Result<
     Ok(review)
 }
 
-/// Mark changes of a plan. Marks of one request are taken in their order, all or none.
+/// Mark changes of a plan. Marks of one request are taken in their order, all or none. Answers how many changes are left
+/// out, and the [`Review::name`] of the marks `before` and after this (`review`).
 ///
 /// # Errors
 /// There is no such run; its plan waits for nobody's review; too much is marked one by one.
@@ -163,22 +169,22 @@ pub async fn mark(store: &impl Store, asked: &Asked, run: &RunId, marks: &[Mark]
             after.categories.entry((mark.category, mark.object)).or_default().take(mark)?;
         }
         let mut writes = Vec::new();
-        for ((category, kind), mut marked) in after.each() {
-            let old = before.categories.get(&(category, kind)).cloned().unwrap_or_default();
-            if marked != old {
+        for ((category, kind), marked) in &mut after.categories {
+            let old = before.categories.get(&(*category, *kind)).cloned().unwrap_or_default();
+            if *marked != old {
                 (marked.rev, marked.ttl) = (old.rev + 1, stored.ttl);
-                let key = keys::review(tenant, run, category, kind);
-                writes.push(Write { key, change: Change::Put(write(&marked)), only_if: vec![unchanged(&old)] });
+                let key = keys::review(tenant, run, *category, *kind);
+                writes.push(Write { key, change: Change::Put(write(marked)), only_if: vec![unchanged(&old)] });
             }
         }
         if writes.is_empty() {
-            return Ok(shown(&stored, &after));
+            return Ok(shown(&stored, &before, &after));
         }
         let planned = vec![Condition::Equals("state", json!(RunState::Planned))];
         writes.push(Write { key: keys::run(tenant, run), change: Change::Check, only_if: planned });
         writes.push(asked.tenant_is_there());
         if committed(store, writes).await? {
-            return Ok(shown(&stored, &after));
+            return Ok(shown(&stored, &before, &after));
         }
     }
     Err(operator::raced())
@@ -199,12 +205,12 @@ fn reviewable(run: &Run) -> Result<(), Failure> {
     }
 }
 
-fn shown(run: &Run, review: &Review) -> Value {
+fn shown(run: &Run, before: &Review, after: &Review) -> Value {
     let plan = run.counts.plan();
     let mut unchecked = Map::new();
     for category in Category::CARRIED_OUT {
-        let of = |kind| review.unchecked_of(category, kind, plan[category][kind]);
+        let of = |kind| after.unchecked_of(category, kind, plan[category][kind]);
         unchecked.insert(category.name().to_owned(), json!({"users": of(Kind::User), "groups": of(Kind::Group)}));
     }
-    json!({"run": run.run, "unchecked": unchecked})
+    json!({"run": run.run, "unchecked": unchecked, "before": before.name(), "review": after.name()})
 }

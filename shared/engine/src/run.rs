@@ -48,8 +48,9 @@ pub struct Request {
     pub name: Option<RunId>,
     /// Changes that are left out (`apply`).
     pub except: BTreeSet<String>,
-    /// What people have unchecked while reviewing the plan is left out too (`apply`).
-    pub reviewed: bool,
+    /// What people have unchecked while reviewing the plan is left out too (`apply`): the name of the marks as they were
+    /// seen, see [`crate::review::Review::name`].
+    pub reviewed: Option<String>,
     /// Read Entra in full.
     pub full: bool,
     /// Settings for this run only.

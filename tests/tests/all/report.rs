@@ -6,7 +6,7 @@ use engine::{
     operator::{Asked, Refused},
     ports::Fault,
     records::{CredentialFacts, ExpirySource, write},
-    report::{self, Copy, Reported, Reporter, Request, Words, Writer},
+    report::{self, MailedCopy, Reported, Reporter, Request, Words, Writer},
 };
 use jiff::{Timestamp, ToSpan as _, civil::Date};
 use serde_json::{Value, json};
@@ -67,8 +67,10 @@ pub(crate) fn mailed(world: &World) -> Vec<String> {
 }
 
 /// The copy of the report of a day.
-fn kept(world: &World, date: &str) -> Option<Copy> {
-    drive(report::copy(&world.store, &world.tenant, date.parse().unwrap())).unwrap().unwrap()
+fn kept(world: &World, date: &str) -> Option<MailedCopy> {
+    let date = date.parse().unwrap();
+    let mailed = drive(report::mailed_report(&world.store, &world.tenant, date, world.now())).unwrap().unwrap();
+    mailed.and_then(|mailed| mailed.copy)
 }
 
 /// Ask twice: the second time nothing is sent.
@@ -368,7 +370,7 @@ fn r6_1_a_report_is_kept_as_it_was_mailed() {
     assert_eq!(kept(&world, "2026-11-22"), None, "what is only looked at is not kept");
     ask(&world, &request);
     let letter = world.post.take().remove(0);
-    let Copy { to, subject, text, html } = kept(&world, "2026-11-22").unwrap();
+    let MailedCopy { to, subject, text, html } = kept(&world, "2026-11-22").unwrap();
     assert_eq!((to, subject, text, html), (letter.to.to_string(), letter.subject, letter.text, letter.html));
     // Whatever is made of that day later: this is what people have read.
     world.set(json!({"tech_contact": "other@contoso.com"}));

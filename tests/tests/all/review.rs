@@ -6,7 +6,7 @@ use directory::{Category, Kind, Outcome, RunId};
 use engine::{
     browse::{self, Filter, Row},
     operator::Asked,
-    records::{Action, Run},
+    records::{Action, Run, RunState},
     review::{self, Mark},
     run::Request,
 };
@@ -34,7 +34,9 @@ fn rows(world: &World, run: &Run) -> Vec<Row> {
 }
 
 fn apply(run: &RunId, world: &World, by: &str) -> Request {
-    Request { run: Some(run.clone()), reviewed: true, by: by.to_owned(), ..world.request(Action::Apply) }
+    let review = drive(review::load(&world.store, &world.tenant, run)).unwrap().unwrap();
+    let reviewed = Some(review.name());
+    Request { run: Some(run.clone()), reviewed, by: by.to_owned(), ..world.request(Action::Apply) }
 }
 
 /// A plan with changes of every category that come alone.
@@ -124,7 +126,7 @@ fn r4_4_only_whoever_asks_for_it_applies_a_review_and_once_begun_it_is_fixed() {
     let none = json!([{"category": "disabling", "object": "user", "all": false}]);
     marked(&world, "ann", &run.run, none.clone()).unwrap();
     let moment = world.moment();
-    let plain = Request { reviewed: false, ..apply(&run.run, &world, "ann") };
+    let plain = Request { reviewed: None, ..apply(&run.run, &world, "ann") };
     for (request, unchecked) in [(plain, 0), (apply(&run.run, &world, "bob"), 3), (apply(&run.run, &world, "ann"), 3)] {
         world.go_back(&moment);
         world.ask(request);
@@ -149,6 +151,34 @@ fn r4_4_only_whoever_asks_for_it_applies_a_review_and_once_begun_it_is_fixed() {
         let of = |outcome| after.iter().filter(|row| row.change.outcome == Some(outcome)).count();
         assert_eq!(of(Outcome::Unchecked), if begun { 3 } else { 6 }, "call {at}");
     }
+}
+
+#[test]
+fn r4_4_only_what_was_seen_is_applied() {
+    let (world, run) = planned(12);
+    let click = |by, all: bool| {
+        marked(&world, by, &run.run, json!([{"category": "deleting", "object": "user", "all": all}])).unwrap()
+    };
+    let seen = click("ann", false)["review"].as_str().unwrap().to_owned();
+    let before = click("bob", true);
+    assert_eq!(before["before"], json!(seen));
+    let own = Request { reviewed: Some(seen.clone()), ..apply(&run.run, &world, "ann") };
+    let refused = world.once(own.clone());
+    assert_eq!(refused["error"]["code"], "superseded", "{refused}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("since you looked"), "{refused}");
+    assert_eq!(world.stored_run(run.run.as_str()).state, RunState::Planned, "nothing is begun");
+    // As it was before is not as it was seen: a mark that was taken back is looked at again too.
+    click("bob", false);
+    assert_eq!(world.once(own)["error"]["code"], "superseded");
+    // A click that changes nothing leaves the name.
+    let same = click("ann", false);
+    assert_eq!(same["before"], same["review"]);
+    let reviewed = Some(same["review"].as_str().unwrap().to_owned());
+    let answer = world.ask(Request { reviewed, ..apply(&run.run, &world, "ann") });
+    assert_eq!(
+        (&answer["state"], world.stored_run(run.run.as_str()).applied.unwrap().deleting.users),
+        (&json!("applied"), 0)
+    );
 }
 
 #[test]

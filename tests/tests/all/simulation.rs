@@ -83,7 +83,7 @@ fn carried_out(world: &World) -> Contents {
     let runs = world.store.snapshot().into_iter().filter(|(key, _)| key.sk.starts_with("RUN#"));
     let mut sum = Contents::default();
     for (_, item) in runs {
-        sum += read::<Run>("a run", item).unwrap().applied;
+        sum += read::<Run>("a run", item).unwrap().applied.unwrap_or_default();
     }
     sum
 }

@@ -1,7 +1,7 @@
 //! What every page of a run says of it.
 
 use directory::TimeZone;
-use engine::records::Run;
+use engine::records::{Action, Run};
 use serde_json::Value;
 
 use super::names::{self, SWITCHES};
@@ -36,7 +36,8 @@ impl About {
 
 /// Who asked for a run.
 pub(super) fn by(run: &Run) -> String {
-    if run.trigger == "schedule" { "the schedule".to_owned() } else { cut(&run.by, 80) }
+    // What the schedule's run held is released by a person.
+    if run.trigger == "schedule" && run.action == Action::Sync { "the schedule".to_owned() } else { cut(&run.by, 80) }
 }
 
 /// Settings of a run, in words.

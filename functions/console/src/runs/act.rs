@@ -10,6 +10,7 @@ use axum::{
 use directory::{Code, Failure};
 use engine::{ports::Fault, records::RunState};
 use platform::Function;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{begun::Wish, marks, show, standing::Standing, view::View};
@@ -54,6 +55,13 @@ pub(super) struct On {
     form: Fields,
 }
 
+/// The names of a plan's marks, before and after somebody has marked something.
+#[derive(Deserialize)]
+struct Marks {
+    before: String,
+    review: String,
+}
+
 impl FromRequestParts<Arc<Console>> for On {
     type Rejection = Response;
 
@@ -87,12 +95,19 @@ impl On {
         self.lead(&to)
     }
 
-    /// Save what the form marks, and carry out what is checked.
+    /// Save what the form marks, and carry out what is checked: what the person has seen and marked, and nothing that
+    /// somebody else has marked meanwhile.
     async fn applied(&self) -> Result<Response, Fault> {
-        if let Err(failure) = self.marked().await? {
-            return self.pressed_twice(failure, &[RunState::Applied, RunState::Held]).await;
-        }
-        self.asked(json!({"action": "apply", "reviewed": true}), &[RunState::Applied, RunState::Held]).await
+        let done = &[RunState::Applied, RunState::Held];
+        let seen = self.form.text("seen").unwrap_or_default();
+        let reviewed = match self.marked().await? {
+            Ok(None) => seen.to_owned(),
+            // Where others were faster the marks of before are named, which the engine refuses.
+            Ok(Some(Marks { before, .. })) if before != seen => seen.to_owned(),
+            Ok(Some(Marks { review, .. })) => review,
+            Err(failure) => return self.pressed_twice(failure, done).await,
+        };
+        self.asked(json!({"action": "apply", "reviewed": reviewed}), done).await
     }
 
     /// Ask something of the run, and show it; `done` are the states of a run of which it was done.
@@ -137,10 +152,16 @@ impl On {
         if done.contains(&run.state) { self.lead("?done=already") } else { self.refused(failure).await }
     }
 
-    async fn marked(&self) -> Result<Result<(), Box<Failure>>, Fault> {
-        let Some(marks) = marks::changed(&self.form) else { return Ok(Ok(())) };
+    /// Save what the form marks; nothing where it marks nothing.
+    async fn marked(&self) -> Result<Result<Option<Marks>, Box<Failure>>, Fault> {
+        let Some(marks) = marks::changed(&self.form) else { return Ok(Ok(None)) };
         let event = json!({"action": "review", "run": self.id, "marks": marks});
-        Ok(self.console.ask(Function::Admin, &self.person, event).await?.map(drop))
+        match self.console.ask(Function::Admin, &self.person, event).await? {
+            Ok(answer) => serde_json::from_value(answer)
+                .map(|marks| Ok(Some(marks)))
+                .map_err(|err| Fault::permanent("the marks of a review cannot be read").because(err)),
+            Err(failure) => Ok(Err(failure)),
+        }
     }
 
     /// The page as it was, with what was refused.

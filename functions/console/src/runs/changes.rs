@@ -40,6 +40,8 @@ struct Changes<'a> {
     path: String,
     view: &'a View,
     reviews: bool,
+    /// The name of the marks that the page shows.
+    seen: String,
     lines: Vec<Line>,
     checked: u64,
     total: u64,
@@ -141,6 +143,7 @@ pub(super) async fn shown(
         path,
         view,
         reviews,
+        seen: marks.as_ref().map(review::Review::name).unwrap_or_default(),
         checked: lines.iter().map(|line| line.checked).sum(),
         total: lines.iter().map(|line| line.total).sum(),
         deletes: summary::deletes(&lines),
@@ -150,8 +153,8 @@ pub(super) async fn shown(
         outcomes: if run.state == RunState::Planned { Vec::new() } else { tabs(view) },
         listing,
         release: release(run, standing),
-        results: is_carried_out(run),
-        undo: is_carried_out(run) && run.applied.changes(None, None) > 0,
+        results: run.is_carried_out() && run.applied.is_some(),
+        undo: run.is_carried_out() && run.chunks > 0 && !nothing_done(run),
         new: new_run((console.clock)()),
         shell,
     };
@@ -166,7 +169,7 @@ fn title(run: &Run, lines: &[Line]) -> &'static str {
         RunState::Planned if lines.is_empty() => "There is nothing to change",
         RunState::Planned => "Review the changes",
         RunState::Applied if lines.is_empty() => "There was nothing to change",
-        RunState::Applied if run.applied.changes(None, None) == 0 => "Nothing was changed",
+        RunState::Applied if nothing_done(run) => "Nothing was changed",
         RunState::Applied => "What was changed",
         RunState::Held => "Some changes are held",
         RunState::Failed => "The run has failed",
@@ -174,8 +177,9 @@ fn title(run: &Run, lines: &[Line]) -> &'static str {
     }
 }
 
-pub(super) fn is_carried_out(run: &Run) -> bool {
-    matches!(run.state, RunState::Applied | RunState::Held)
+/// Whether nothing of a plan was carried out, as far as that is known.
+fn nothing_done(run: &Run) -> bool {
+    run.applied.is_some_and(|applied| applied.changes(None, None) == 0)
 }
 
 /// Users that count, before and after (rule 5.5).
@@ -199,8 +203,8 @@ fn left(count: directory::PerKind<u64>) -> String {
 
 fn release(run: &Run, standing: &Standing) -> Release {
     match &standing.sync.holding {
-        _ if run.state != RunState::Held => Release::None,
         Some(holding) if *holding == run.run => Release::Here,
+        _ if run.state != RunState::Held => Release::None,
         Some(holding) => Release::There(holding.to_string()),
         None => Release::Over,
     }

@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use super::{
     about,
-    changes::is_carried_out,
     names::{self, CATEGORIES, SWITCHES, WHAT},
     standing::Standing,
 };
@@ -133,7 +132,7 @@ fn switches(standing: &Standing, asked: Option<&Fields>) -> Vec<Switch> {
 }
 
 fn line(run: &Run, standing: &Standing, zone: &TimeZone) -> Line {
-    let counts = if is_carried_out(run) { run.applied } else { run.counts.plan() };
+    let counts = run.applied.unwrap_or_else(|| run.counts.plan());
     let numbers = CATEGORIES.map(|category| figure(counts.changes(Some(category), None)));
     let failed = run.counts.failed;
     let held = run.held.as_ref().map(|held| super::summary::held(held).join(" "));

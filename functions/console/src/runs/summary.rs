@@ -56,7 +56,7 @@ pub(super) fn lines(run: &Run, view: &View, unchecked: impl Fn(Category, Kind, u
         Line {
             name: format!("{} {}", names::category(category), names::kinds(kind)),
             total,
-            done: run.applied[category][kind],
+            done: run.applied.unwrap_or_default()[category][kind],
             checked: total.saturating_sub(unchecked(category, kind, total)),
             current: view.category == Some(category) && view.kind == Some(kind),
             query: only.query(),

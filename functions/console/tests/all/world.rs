@@ -222,7 +222,12 @@ impl World {
 
     /// What the schedule asks `report` for: the mails of a day.
     pub(crate) async fn report(&self, date: &str) -> Value {
-        let parts = report::Parts { store: self.tables(), mailer: Post::Open, environment: environment() };
+        self.report_with(Post::Open, date).await
+    }
+
+    /// The same with some post.
+    pub(crate) async fn report_with(&self, mailer: Post, date: &str) -> Value {
+        let parts = report::Parts { store: self.tables(), mailer, environment: environment() };
         let event = json!({"tenant": TENANT, "date": date});
         report::handle(&parts, LambdaEvent::new(event, context())).await.unwrap()
     }
@@ -405,8 +410,10 @@ impl Queue for Nowhere {
 }
 
 /// Nobody is mailed from a page: it is closed then.
-enum Post {
+pub(crate) enum Post {
     Open,
+    /// It takes nothing at the moment.
+    Away,
     Closed,
 }
 
@@ -414,6 +421,7 @@ impl Mailer for Post {
     async fn send(&self, _: &Letter) -> Result<String, Fault> {
         match self {
             Self::Open => Ok("a mail".to_owned()),
+            Self::Away => Err(Fault { nothing_done: true, ..Fault::passing("away") }),
             Self::Closed => panic!("a page sends a mail"),
         }
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Applier;
 use crate::{
-    keys,
+    chunk, keys,
     lease::{Lease, Stop, delete, put},
     members,
     ports::{Change, Condition, Item, Key, Store, Write},
@@ -101,8 +101,18 @@ impl<S: Store> Applier<'_, S> {
         if !progress.exceptions.contains_key(change) {
             let exception = Exception { object: Kind::Group, outcome, error: Some(error.to_owned()) };
             progress.exceptions.insert(change.to_owned(), exception);
-            progress.applied[own.change.category].groups -= 1;
+            let applied = &mut progress.applied[own.change.category].groups;
+            *applied = applied.saturating_sub(1);
         }
+    }
+
+    /// Whether the entry behind one of a group's members, in this part or at the head of the next, is of the same change.
+    pub(super) async fn goes_on(&self, run: &Run, part: u32, next: Option<&Entry>, change: &str) -> Result<bool, Stop> {
+        if next.is_some() || part + 1 >= run.chunks {
+            return Ok(next.is_some_and(|next| next.is_of_members(change)));
+        }
+        let behind = chunk::load(self.store, self.loader.tenant, &run.run, part + 1).await?;
+        Ok(behind.first().is_some_and(|next| next.is_of_members(change)))
     }
 
     /// Of those who are to join, the ones whom Entra still names as members.

@@ -164,9 +164,9 @@ pub struct Run {
     pub requests: Requests,
     /// What its plan holds, by category.
     pub counts: RunCounts,
-    /// What of that was carried out.
+    /// What of that was carried out; nothing where no change was begun, or the run is from before this was counted.
     #[serde(default)]
-    pub applied: Contents,
+    pub applied: Option<Contents>,
     /// What the brake holds.
     #[serde(default)]
     pub held: Option<HeldBack>,
@@ -221,6 +221,12 @@ impl Run {
     /// The name by which the worklist knows it.
     pub fn mark(&self) -> &RunId {
         self.mark.as_ref().unwrap_or(&self.run)
+    }
+
+    /// Whether its plan was carried out, or a part of it before the run was interrupted.
+    pub fn is_carried_out(&self) -> bool {
+        let partly = self.applied.is_some_and(|applied| applied.changes(None, None) > 0);
+        matches!(self.state, RunState::Applied | RunState::Held) || (self.state == RunState::Failed && partly)
     }
 
     /// Whether there is nobody to evaluate and no plan to carry out.

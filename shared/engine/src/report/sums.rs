@@ -77,7 +77,10 @@ impl Sums {
         for number in 0..run.chunks {
             if clock.remaining() < TIME_TO_WRITE {
                 self.cut = true;
-                self.estimate(run, &read);
+                // What was released of a plan is not counted apart.
+                if !released_only {
+                    self.estimate(run, &read);
+                }
                 break;
             }
             let part = outcomes::part(store, tenant, run, number).await?;
@@ -133,12 +136,13 @@ impl Sums {
     /// The rest of a plan that was too long to be read, as its run counted it.
     fn estimate(&mut self, run: &Run, read: &Tallied) {
         self.moved.billable += run.tally.seats - read.seats;
+        let done = run.applied.unwrap_or_else(|| run.counts.plan());
         for (class, kind) in [(Class::User, Kind::User), (Class::Group, Kind::Group)] {
             let rest = |applied: u64, read: u64| applied.saturating_sub(read);
-            let added = rest(run.applied.adding[kind], read.added[kind]);
-            let updated = rest(run.applied.updating[kind], read.updated[kind]);
-            let disabled = rest(run.applied.disabling[kind], read.disabled[kind]);
-            let deleted = rest(run.applied.deleting[kind], read.deleted[kind]);
+            let added = rest(done.adding[kind], read.added[kind]);
+            let updated = rest(done.updating[kind], read.updated[kind]);
+            let disabled = rest(done.disabling[kind], read.disabled[kind]);
+            let deleted = rest(done.deleting[kind], read.deleted[kind]);
             let tally = self.tally(class);
             tally.added += added;
             tally.updated += updated;

@@ -4,17 +4,19 @@ use std::collections::BTreeSet;
 
 use directory::{Code, Failure, Kind, PerKind, RunId, TenantId};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Request, World, read::per_run};
 use crate::{
     chunk, keys,
     lease::{Lease, Stop, put},
     links::Pages,
+    operator::written_down,
+    outcomes,
     ports::{Change, Clock, Condition, Fault, Graph, Item, NotCommitted, Queue, Secrets, Store, Table, Write},
     records::{
-        Action, Billable, Contents, Counts, Entry, PLAN_HOURS, Phase, Run, RunCounts, RunState, Schedule, Standing,
-        Tally, Tenant, read, write,
+        Action, Audit, Billable, Counts, Entry, PLAN_HOURS, Phase, Run, RunCounts, RunState, Schedule, Standing, Tally,
+        Tenant, read, write,
     },
     run_id, schedule,
 };
@@ -68,6 +70,9 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 if run.state == RunState::Continuing && !same {
                     run.state = RunState::Failed;
                     run.finished_at = Some(now);
+                    if matches!(run.phase, Phase::Apply { .. } | Phase::Finish) {
+                        run.applied = Some(outcomes::totals(self.store, &request.tenant, &run).await?.applied);
+                    }
                     run.error = Some(Failure::new(
                         Code::Unexpected,
                         "the run was interrupted before it was done",
@@ -84,11 +89,32 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 {
                     return Ok(Err(failure));
                 }
-                Ok(Ok(self.begin(request, meta, sync, counts)))
+                let run = self.begin(request, meta, sync, counts);
+                if request.action == Action::Sync && !request.queued {
+                    writes.push(self.audit(request, &run));
+                }
+                Ok(Ok(run))
             }
-            Action::Apply | Action::Release => Ok(self.again(request, sync, writes).await?),
+            Action::Apply | Action::Release => {
+                let run = self.again(request, sync, writes).await?;
+                writes.extend(run.iter().map(|run| self.audit(request, run)));
+                Ok(run)
+            }
             Action::Undo => Ok(self.undo(request, meta, sync, counts).await?),
         }
+    }
+
+    /// The entry of the audit for a run by which a person changes something.
+    fn audit(&self, request: &Request, run: &Run) -> Write {
+        let (by, what) = (request.by.clone(), run.run.to_string());
+        let action = match request.action {
+            Action::Apply => "apply",
+            Action::Release => "release",
+            Action::Sync | Action::Preview | Action::Undo => "sync",
+        };
+        let (action, from, to) = (action.to_owned(), Value::Null, Value::Null);
+        let entry = Audit { at: self.clock.now(), by, action, what, from, to, totals: None };
+        written_down(&request.tenant, &entry, self.owner)
     }
 
     pub(super) fn begin(&self, request: &Request, meta: &Tenant, sync: &Schedule, counts: &Counts) -> Run {
@@ -107,7 +133,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             finished_at: None,
             requests: crate::ports::Requests::default(),
             counts: RunCounts::default(),
-            applied: Contents::default(),
+            applied: None,
             held: None,
             billable: Billable { before: counts.billable, after: counts.billable, seats: meta.settings.seats },
             warnings: Vec::new(),
@@ -146,7 +172,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         let Some(of) = item.map(|item| read::<Run>("a run", item)).transpose()? else {
             return Ok(Err(Failure::not_found(format!("there is no run {id}"))));
         };
-        if !matches!(of.state, RunState::Applied | RunState::Held) {
+        if !of.is_carried_out() {
             return Ok(Err(Failure::invalid(format!(
                 "run {id} was not carried out, so that there is nothing to undo"
             ))));
@@ -201,7 +227,9 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
                 let message = format!("except: the plan of run {id} has no change {unknown:?}");
                 return Ok(Err(Failure::invalid(message)));
             }
-            self.left_out(request, &run, writes).await?;
+            if let Err(failure) = self.left_out(request, &run, writes).await? {
+                return Ok(Err(failure));
+            }
         } else {
             if sync.holding.as_ref() != Some(id) {
                 let newest = sync.holding.as_ref();

@@ -14,7 +14,7 @@ use crate::{
     no_contact,
     outcomes::{self, Totals},
     ports::{Change, Clock, Fault, Graph, Item, Message, Queue, QueueName, Secrets, Store, Write},
-    records::{Action, Counts, Run, RunCounts, RunState, Schedule, Seen, Status, Tenant, Warning, read, write},
+    records::{Action, Counts, Phase, Run, RunCounts, RunState, Schedule, Seen, Status, Tenant, Warning, read, write},
     schedule,
 };
 
@@ -44,13 +44,14 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         run.finished_at = Some(now);
         let mut totals = Totals::default();
         match run.state {
-            RunState::Failed => {
+            // Given up while its plan was being carried out: what is done is done.
+            RunState::Failed if !matches!(run.phase, Phase::Apply { .. } | Phase::Finish) => {
                 run.chunks = 0;
                 run.counts = RunCounts::default();
             }
-            RunState::Applied | RunState::Held if run.chunks > 0 => {
+            RunState::Applied | RunState::Held | RunState::Failed if run.chunks > 0 => {
                 totals = outcomes::totals(self.store, tenant, run).await?;
-                run.applied = totals.applied;
+                run.applied = Some(totals.applied);
                 run.counts.failed = totals.failed;
                 run.counts.stale = totals.stale;
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use directory::{Category, Kind, TenantId};
+use directory::{Category, Code, Failure, Kind, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -36,13 +36,21 @@ struct Only {
 }
 
 impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C> {
-    /// The writes that fix what is left out: what the request names, and what its person has unchecked, if that is meant.
-    /// They are refused where somebody marks something at the same time.
-    pub(super) async fn left_out(&self, request: &Request, run: &Run, writes: &mut Vec<Write>) -> Result<(), Stop> {
+    /// The writes that fix what is left out: what the request names, and what is unchecked, if that is meant. Refused where
+    /// somebody has marked something since the person looked, or does so at the same time.
+    pub(super) async fn left_out(
+        &self,
+        request: &Request,
+        run: &Run,
+        writes: &mut Vec<Write>,
+    ) -> Result<Result<(), Failure>, Stop> {
         let tenant = &request.tenant;
         let mut ids = request.except.clone();
-        if request.reviewed {
+        if let Some(seen) = &request.reviewed {
             let review = review::load(self.store, tenant, &run.run).await?;
+            if review.name() != *seen {
+                return Ok(Err(marked_since()));
+            }
             for ((category, object), marked) in review.each() {
                 let key = keys::review(tenant, &run.run, category, object);
                 writes.push(Write { key, change: Change::Check, only_if: vec![review::unchanged(&marked)] });
@@ -60,7 +68,7 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
             let item = Item::from_iter([("ids".to_owned(), json!(ids)), ("ttl".to_owned(), json!(run.ttl))]);
             writes.push(put(keys::unchecked(tenant, &run.run, part), item));
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// The changes of groups whose whole category is left out, one by one: what a plan holds of a group's members names the
@@ -105,4 +113,12 @@ impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C
         selection.only = only;
         Ok(())
     }
+}
+
+fn marked_since() -> Failure {
+    Failure::new(
+        Code::Superseded,
+        "somebody has checked or unchecked changes since you looked at the plan",
+        "look at what is checked now, and apply that",
+    )
 }

@@ -1,8 +1,8 @@
 //! A run as callers see it (section 9).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use directory::{Code, Failure, TenantId};
+use directory::{Category, Code, Failure, TenantId};
 use serde_json::{Value, json};
 
 use crate::records::Run;
@@ -24,6 +24,10 @@ pub fn recorded(tenant: &TenantId, run: &Run) -> Value {
     shown["by"] = json!(run.by);
     shown["started_at"] = json!(run.started_at);
     shown["finished_at"] = json!(run.finished_at);
+    shown["applied"] = json!(run.applied.map(|applied| {
+        let of = |category: Category| (category.name(), json!(applied[category]));
+        Category::CARRIED_OUT.into_iter().map(of).collect::<BTreeMap<_, _>>()
+    }));
     shown["requests"] = json!(run.requests.graph + run.requests.sign_in);
     shown
 }

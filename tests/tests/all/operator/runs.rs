@@ -92,13 +92,14 @@ fn r4_4_a_plan_is_reviewed_by_whoever_asks() {
     assert_eq!(audits, 0, "a click is no entry of the audit: the run says who applied it");
     let request = engine::run::Request {
         run: Some(preview["run"].as_str().unwrap().parse().unwrap()),
-        reviewed: true,
+        reviewed: Some(answer["review"].as_str().unwrap().to_owned()),
         by: "ann@contoso.com".to_owned(),
         ..desk.world.request(engine::records::Action::Apply)
     };
     assert_eq!(desk.world.ask(request)["state"], "applied");
     assert_eq!(desk.done("list_users", json!({}))["users"].as_array().unwrap().len(), 1);
-    assert_eq!(desk.done("list_runs", json!({}))["runs"][0]["by"], "ann@contoso.com");
+    let run = &desk.done("list_runs", json!({}))["runs"][0];
+    assert_eq!((&run["by"], &run["applied"]["adding"]["users"]), (&json!("ann@contoso.com"), &json!(1)));
     assert!(desk.refused("review", json!({"run": preview["run"], "marks": mark})).starts_with("superseded: "));
 }
 

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::{door::administrator, plan::hostile};
-use crate::world::{TENANT, World, now};
+use crate::world::{Post, TENANT, World, now};
 
 fn today() -> String {
     now().strftime("%Y-%m-%d").to_string()
@@ -37,7 +37,7 @@ async fn r6_1_a_mailed_report_is_read_as_it_was_mailed() {
     assert_eq!(answer["sent"], true, "{answer}");
     let path = format!("/reports/{}", today());
     let (page, mail) = (browser.get(&path).await, browser.get(&format!("{path}/mail")).await);
-    assert!(page.body.contains("it@contoso.com") && !page.body.contains("it is made now"), "{page:?}");
+    assert!(page.body.contains("it@contoso.com") && !page.body.contains("this is made now"), "{page:?}");
     // What happens later is not in it.
     world.microsoft.delete_user(TENANT, "leeg@contoso.com").unwrap();
     world.run(json!({"action": "sync"})).await;
@@ -46,6 +46,19 @@ async fn r6_1_a_mailed_report_is_read_as_it_was_mailed() {
     let again = browser.get(&path).await;
     let text = |page: &crate::browser::Page| page.body.split_once("<dl").unwrap().1.to_owned();
     assert_eq!(text(&again), text(&page));
+}
+
+#[tokio::test]
+async fn r6_1_a_mail_that_did_not_go_out_is_no_report() {
+    let world = World::new().await;
+    let browser = administrator(&world).await;
+    let failed = world.report_with(Post::Away, &today()).await;
+    assert_eq!(failed["error"]["code"], "unexpected", "{failed}");
+    let page = browser.get(&format!("/reports/{}", today())).await;
+    assert!(page.body.contains("this is made now") && page.body.contains("<dd>no</dd>"), "{page:?}");
+    world.report(&today()).await;
+    let page = browser.get(&format!("/reports/{}", today())).await;
+    assert!(!page.body.contains("this is made now") && !page.body.contains("<dd>no</dd>"), "{page:?}");
 }
 
 #[tokio::test]

@@ -30,7 +30,8 @@ fn id(key: &str) -> &str {
 fn form(page: &Page, token: &str, flip: &[&str], button: &str) -> String {
     let view = page.body.split_once("name=\"view\" value=\"").unwrap().1.split('"').next().unwrap();
     let mut form = url::form_urlencoded::Serializer::new(String::new());
-    form.append_pair("token", token).append_pair("view", &view.replace("&#38;", "&"));
+    let seen = page.body.split_once("name=\"seen\" value=\"").unwrap().1.split('"').next().unwrap();
+    form.append_pair("token", token).append_pair("view", &view.replace("&#38;", "&")).append_pair("seen", seen);
     for (key, checked) in rows(page) {
         if checked != flip.contains(&id(&key)) {
             form.append_pair("check", id(&key));
@@ -147,6 +148,37 @@ async fn r4_4_what_is_unchecked_on_any_page_is_left_out() {
     let again = browser.get(&again.location()).await;
     assert!(again.body.contains("was carried out already") && again.title() == "What was changed", "{again:?}");
     assert_eq!(outcomes(&world, &path).await, changes);
+}
+
+#[tokio::test]
+async fn r4_4_what_somebody_else_has_checked_meanwhile_is_not_carried_out_unseen() {
+    let world = World::new().await;
+    let (ann, bob) = (administrator(&world).await, administrator(&world).await);
+    for who in ["leeg@contoso.com", "gradya@contoso.com"] {
+        world.microsoft.delete_user(TENANT, who).unwrap();
+    }
+    hired(&world, 2).await;
+    let (path, page) = search(&ann, "").await;
+    let seen = press(&ann, &path, &page, &[], "all=deleting+user+off").await;
+    assert!(!seen.body.contains("deletes"), "{seen:?}");
+    let bobs = bob.get(&path).await;
+    press(&bob, &path, &bobs, &[], "all=deleting+user+on").await;
+    // Whether she marks something with the same press or not.
+    let own = rows(&seen).into_iter().find(|(key, _)| key.starts_with("adding user")).map(|(key, _)| key).unwrap();
+    for flip in [&[][..], &[id(&own)]] {
+        let token = ann.token().await;
+        let refused = ann.post(&format!("{path}/apply"), &form(&seen, &token, flip, "")).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:?}");
+        assert!(refused.body.contains("since you looked") && refused.body.contains("deletes 2 users"), "{refused:?}");
+        assert_eq!(with(&outcomes(&world, &path).await, "applied").len(), 0);
+    }
+    let page = ann.get(&path).await;
+    assert!(rows(&page).iter().any(|(key, on)| id(key) == id(&own) && !on), "her own mark is kept: {page:?}");
+    let token = ann.token().await;
+    ann.post(&format!("{path}/apply"), &form(&page, &token, &[], "")).await;
+    let changes = outcomes(&world, &path).await;
+    assert_eq!(with(&changes, "unchecked").len(), 1);
+    assert!(with(&changes, "applied").contains(&"leeg@contoso.com".to_owned()), "{changes:?}");
 }
 
 #[tokio::test]

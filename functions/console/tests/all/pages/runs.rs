@@ -170,7 +170,7 @@ async fn r4_14_a_run_is_undone_by_a_plan_that_is_reviewed() {
     let page = browser.get(&undo).await;
     assert_eq!(page.title(), "Review the changes");
     assert!(page.body.contains("leeg@contoso.com") && page.body.contains(&path), "{page:?}");
-    let applied = browser.post(&format!("{undo}/apply"), &format!("token={token}")).await;
+    let applied = page.form("Sync Active Directory").to(&format!("{undo}/apply")).send(&browser).await;
     let page = browser.get(&applied.location()).await;
     assert_eq!(page.title(), "What was changed");
     let user = world.admin(json!({"action": "get_user", "address": "leeg@contoso.com"})).await;

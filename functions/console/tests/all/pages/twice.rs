@@ -89,6 +89,9 @@ async fn a_release_that_is_pressed_twice_is_one() {
     let form = browser.get(&format!("/runs/{}", run["run"].as_str().unwrap())).await.form("Release the held");
     let (_, page) = twice(&browser, &form).await;
     assert_eq!(page.title(), "What was changed", "{page:?}");
+    assert!(page.body.contains("asked for by <bdi>adelev@contoso.com</bdi>"), "whoever released it: {page:?}");
+    let audit = browser.get("/audit").await;
+    assert_eq!(audit.body.matches("Held changes released").count(), 1, "{audit:?}");
 }
 
 #[tokio::test]
