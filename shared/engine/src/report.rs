@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use crate::{
     keys, no_contact,
-    ports::{Clock, Fault, Item, Letter, Mailer, Store},
+    ports::{Change, Clock, Condition, Fault, Item, Letter, Mailer, Store, Write},
     records::{Counts, Schedule, Tenant, read},
     run::refused,
 };
@@ -177,7 +177,8 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         let facts = self.facts(tenant, stored, day).await?;
         let letter = letter(Some(tenant), to, (self.writer.daily)(&facts));
         let copy = copy::kept(tenant, day.date, &letter, self.clock.now())?;
-        self.post(tenant.as_str(), &what, request, letter, copy).await
+        let beside = copy.into_iter().chain([still_there(tenant)]).collect();
+        self.post(tenant.as_str(), &what, request, letter, beside).await
     }
 
     async fn warning(
@@ -190,7 +191,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
     ) -> Result<Option<Mailed>, Fault> {
         let Some(due) = self.due(tenant, stored, day).await? else { return Ok(None) };
         let letter = letter(Some(tenant), to, (self.writer.expiry)(&due.facts));
-        self.post(tenant.as_str(), &due.what, request, letter, None).await.map(Some)
+        self.post(tenant.as_str(), &due.what, request, letter, vec![still_there(tenant)]).await.map(Some)
     }
 
     async fn previewed(&self, tenant: &TenantId, stored: &Stored, day: &Day) -> Result<Reported, Fault> {
@@ -232,7 +233,10 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         if request.preview {
             return Ok(Reported::only(shown(Some(self.operator), &words)));
         }
-        Ok(self.post(ledger::OPERATOR, &what, request, letter(None, self.operator, words), None).await?.reported())
+        Ok(self
+            .post(ledger::OPERATOR, &what, request, letter(None, self.operator, words), Vec::new())
+            .await?
+            .reported())
     }
 
     /// The day that a request is about: one that has begun, at least in UTC, unless it is only looked at. A report that is
@@ -263,6 +267,11 @@ impl Stored {
             counts: read("the totals", counts.unwrap_or_default())?,
         })
     }
+}
+
+/// Nothing is written of a tenant that is being removed.
+fn still_there(tenant: &TenantId) -> Write {
+    Write { key: keys::meta(tenant), change: Change::Check, only_if: vec![Condition::Exists] }
 }
 
 /// How the ledger names the report of a day.

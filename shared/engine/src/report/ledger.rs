@@ -94,7 +94,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         Ok(entry.and_then(|entry| entry.past(self.clock.now())))
     }
 
-    /// Send a mail, unless it was sent; `copy` is kept with its claim.
+    /// Send a mail, unless it was sent; `beside` goes with its claim, all or none.
     ///
     /// # Errors
     /// The world's.
@@ -104,14 +104,14 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         what: &str,
         request: &Request,
         letter: Letter,
-        copy: Option<Write>,
+        beside: Vec<Write>,
     ) -> Result<Mailed, Fault> {
         let key = keys::mail(owner, what);
         if self.clock.remaining() < LEAST_TIME {
             return Err(Fault::passing("there is too little time left to send a mail"));
         }
         let claim = format!("{}@{}", self.owner, self.clock.now());
-        if let Some(past) = self.claim(&key, &claim, request, copy).await? {
+        if let Some(past) = self.claim(&key, &claim, request, beside).await? {
             if past == Posted::Unclear {
                 tracing::warn!(owner, what, "it is not known whether this mail was sent, so it is not sent again");
             }
@@ -142,7 +142,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
         key: &Key,
         claim: &str,
         request: &Request,
-        copy: Option<Write>,
+        beside: Vec<Write>,
     ) -> Result<Option<Posted>, Fault> {
         let now = self.clock.now();
         let before = self.entry(key).await?;
@@ -162,7 +162,7 @@ impl<S: Store, M: Mailer, C: Clock> Reporter<'_, S, M, C> {
             ..Entry::default()
         };
         let claimed = Write { only_if, ..put(key.clone(), write(&entry)) };
-        match self.store.commit(std::iter::once(claimed).chain(copy).collect()).await {
+        match self.store.commit(std::iter::once(claimed).chain(beside).collect()).await {
             Ok(()) => Ok(None),
             Err(NotCommitted::Refused(_)) => Ok(Some(Posted::Busy)),
             // Whether the claim was written is not known where the answer was lost: look.
