@@ -116,6 +116,8 @@ struct Done {
 struct Step {
     writes: Vec<Write>,
     totals: Counts,
+    /// The revisions that it gives to objects.
+    revs: Vec<(Local, u64)>,
 }
 
 impl UnitWork {
@@ -130,7 +132,14 @@ impl UnitWork {
                 step.writes.extend(writes);
                 step.totals.add(totals, 1);
             }
-            None => self.steps.push(Step { writes, totals }),
+            None => self.steps.push(Step { writes, totals, revs: Vec::new() }),
+        }
+    }
+
+    /// The last step gives the object this revision.
+    fn reaches(&mut self, local: Local, rev: u64) {
+        if let Some(step) = self.steps.last_mut() {
+            step.revs.push((local, rev));
         }
     }
 }
@@ -218,7 +227,8 @@ impl<S: Store> Applier<'_, S> {
         let units: Vec<&Entry> =
             entries[from..].iter().take_while(|entry| matches!(entry, Entry::Unit { .. })).take(ENOUGH).collect();
         // What only adds needs no look: if something is there already, the commit is refused, and each is tried alone.
-        let not_new: Vec<&Entry> = units.iter().copied().filter(|entry| self.later || !only_adds(entry)).collect();
+        let look = self.later || !progress.halfway.is_empty();
+        let not_new: Vec<&Entry> = units.iter().copied().filter(|entry| look || !only_adds(entry)).collect();
         let known = self.know(&not_new, progress).await?;
         for entry in units {
             let mut unit = self.settle(entry, progress, &known).await?;
@@ -316,11 +326,17 @@ impl<S: Store> Applier<'_, S> {
         after.exceptions.extend(unit.exceptions);
         after.bereft.extend(unit.bereft);
         let mut steps = unit.steps;
-        let Step { mut writes, totals } = steps.pop().unwrap_or_default();
-        for Step { mut writes, totals } in steps {
+        let Step { mut writes, totals, .. } = steps.pop().unwrap_or_default();
+        for Step { mut writes, totals, revs } in steps {
+            let mut halfway = progress.clone();
+            halfway.halfway.retain(|(local, _)| revs.iter().all(|(moved, _)| moved != local));
+            halfway.halfway.extend(revs);
+            writes.push(put(key.clone(), self.progress_item(run, &halfway)));
             writes.extend(add_totals(self.loader.tenant, &totals));
             self.lease.commit(self.store, writes).await?;
+            *progress = halfway;
         }
+        after.halfway.clear();
         writes.push(put(key.clone(), self.progress_item(run, &after)));
         writes.extend(add_totals(self.loader.tenant, &totals));
         self.lease.commit(self.store, writes).await?;

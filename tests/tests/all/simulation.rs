@@ -128,11 +128,38 @@ fn disturb(world: &World, moment: &Moment, deed: Deed) {
     }
 }
 
+/// People with more addresses than one transaction takes: one comes, one gets them, one loses them to the one before.
+fn large() -> (World, Moment) {
+    let world = World::new();
+    let many = |name: &str| -> Vec<String> {
+        let aliases = (0..80).map(|number| format!("smtp:{name}{number}@contoso.com"));
+        std::iter::once(format!("SMTP:{name}@contoso.com")).chain(aliases).collect()
+    };
+    let hire = |name: &str, addresses: &[String]| {
+        world.entra.hire_as(name, &addresses.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let (old, new) = (hire("old", &many("old")), world.entra.hire("new"));
+    world.sync();
+    hire("more", &many("more"));
+    world.entra.readdress(&old, &["SMTP:old@contoso.com"]);
+    let mut gained = many("old");
+    gained[0] = "SMTP:new@contoso.com".to_owned();
+    world.entra.readdress(&new, &gained.iter().map(String::as_str).collect::<Vec<_>>());
+    let moment = world.moment();
+    (world, moment)
+}
+
 #[test]
 fn killed_at_every_call() {
     for (world, moment) in [eventful(), first(), full()] {
         disturb(&world, &moment, Deed::Halt);
     }
+}
+
+#[test]
+fn killed_at_every_call_while_people_with_many_addresses_change() {
+    let (world, moment) = large();
+    disturb(&world, &moment, Deed::Halt);
 }
 
 #[test]

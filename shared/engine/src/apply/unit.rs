@@ -35,7 +35,12 @@ impl<S: Store> Applier<'_, S> {
                     let why = "Entra has changed it since the plan was made".to_owned();
                     self.left(&mut unit, planned, Outcome::Stale, Some(why)).await?;
                 }
-                None => selected.push(planned.clone()),
+                None => {
+                    let local = (planned.change.object, planned.local.clone());
+                    let halfway = progress.halfway.iter().find(|(known, _)| *known == local);
+                    let rev = halfway.map(|(_, rev)| *rev).or(planned.rev);
+                    selected.push(Planned { rev, ..planned.clone() });
+                }
                 Some(_) if self.selection.releasing => (),
                 Some(outcome) => self.left(&mut unit, planned, outcome, planned.change.error.clone()).await?,
             }
@@ -68,13 +73,23 @@ impl<S: Store> Applier<'_, S> {
                 self.empty(&mut unit, &moved.local.1, before.rev()).await?;
             }
         }
+        let mut owners = known.owners.clone();
         for step in steps(settled.moves) {
             let mut totals = Counts::default();
             for moved in &step {
                 totals.add(Counts::of(moved.after.as_ref()), 1);
                 totals.add(Counts::of(moved.before.as_ref()), -1);
             }
-            unit.add(self.writes(&step, &known.owners), totals);
+            unit.add(self.writes(&step, &owners), totals);
+            for Move { local, after, .. } in step {
+                let keeps =
+                    |address: &Address| after.iter().any(|held| held.addresses().all().any(|own| own == address));
+                // What one step lets go nobody owns in the next.
+                owners.retain(|address, owner| *owner != local || keeps(address));
+                if let Some(held) = &after {
+                    unit.reaches(local, held.rev());
+                }
+            }
         }
         Ok(unit)
     }

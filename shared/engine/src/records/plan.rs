@@ -183,6 +183,9 @@ pub struct ChunkProgress {
     /// The change of a group whose members moved last: it is told in several entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved: Option<String>,
+    /// Of a unit that is too large for one transaction and under way, the objects and the revisions that it gave them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub halfway: Vec<(Local, u64)>,
     /// Who lost an address to others, which no change of their own says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bereft: Vec<Bereft>,
