@@ -16,6 +16,7 @@ use crate::{
     manage::Manager,
     moment::Moment,
     page,
+    runs::names::SWITCHES,
     settings::fields::find,
     shell::{Place, Shell},
 };
@@ -152,7 +153,9 @@ fn compare(path: &str, from: &Value, to: &Value, changed: &mut Vec<Changed>) {
 
 /// What the page of settings calls a setting; nothing where it is no part of something larger.
 fn label(path: &str) -> Option<String> {
-    let known = find(path).map(|field| field.label.to_owned());
+    // A column of the page is no name by itself.
+    let switch = SWITCHES.iter().find(|(name, _)| *name == path).map(|(_, words)| (*words).to_owned());
+    let known = switch.or_else(|| find(path).map(|field| field.label.to_owned()));
     let told = || cut(&path.replace(['_', '.'], " "), LETTERS);
     (!path.is_empty()).then(|| known.unwrap_or_else(told))
 }
@@ -181,6 +184,7 @@ mod tests {
     #[rustfmt::skip]
     fn what_differs_is_said_shortly() {
         check("a setting",  json!({"seats": 5, "name": "A"}), json!({"seats": 6, "name": "A"}), "Seats: 5 > 6");
+        check("a switch",   json!({"add_users": true}), json!({"add_users": false}), "Add users: yes > no");
         check("one of many", json!({"report": {"hour": 7, "time_zone": "UTC"}}), json!({"report": {"hour": 8, "time_zone": "UTC"}}), "Hour of the report: 7 > 8");
         check("a new one",  json!({}), json!({"brake": {"enabled": false}}), "Deletion brake: nothing > no");
         check("domains",    json!({"domains": [{"name": "a.ch", "kind": "relay"}]}), json!({"domains": []}), "Your domains: a.ch relay > nothing");

@@ -105,6 +105,12 @@ impl Credential {
     }
 }
 
+/// What went wrong with something that a person has asked for, which nobody but the person asks for again.
+pub(crate) fn for_whoever_asked(failure: Failure) -> Failure {
+    let help = failure.help.replace("nothing at first: it is tried again by itself", "try again in a few minutes");
+    for_people(Failure { help, ..failure })
+}
+
 /// What operators are told by the names of actions and settings is done with forms here.
 pub(crate) fn for_people(failure: Failure) -> Failure {
     let help = failure.help.replace(" with put_secret", " here");

@@ -10,7 +10,7 @@ mod left;
 mod listing;
 mod marks;
 mod members;
-mod names;
+pub(crate) mod names;
 mod row;
 mod search;
 mod show;

@@ -1,7 +1,7 @@
 //! Who is asking: the session that a browser holds, looked up again with each request.
 
 use axum::http::{HeaderMap, HeaderValue, Method};
-use directory::{ObjectId, TenantId, TimeZone, User, UserType};
+use directory::{ObjectId, TenantId, TimeZone, User};
 use engine::{
     ports::Fault,
     records::Tenant,
@@ -77,13 +77,13 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    fn new(signed: &Signed, user: &User, record: &Tenant, operates: bool) -> Self {
+    fn new(signed: &Signed, user: &User, record: &Tenant, manages: bool, operates: bool) -> Self {
         let address = user.addresses.primary.as_ref().map_or("an account without an address", |one| one.as_str());
         Self {
             tenant: signed.session.tenant.clone(),
             user: user.id.clone(),
             address: address.to_owned(),
-            manages: user.kind == UserType::OrganizationAdmin,
+            manages,
             operates,
             token: signed.token.clone(),
             zone: record.settings.report.time_zone.clone(),
@@ -132,7 +132,8 @@ pub(crate) async fn open(
     match sign_in::resume(&console.store, &signed.session, now).await? {
         Ok((user, record)) => {
             let operates = operator::operates(console, &signed.session.tenant, &user.id).await?;
-            let person = Person::new(&signed, &user, &record, operates);
+            let manages = sign_in::manages(&console.store, &signed.session.tenant, &user).await?;
+            let person = Person::new(&signed, &user, &record, manages, operates);
             let keeps = is_asked_for(method, headers) && signed.session.idle(now) > SEEN_FOR;
             let cookie = keeps.then(|| cookies.seal(Name::Session, &signed.clone().seen(now), None)).transpose()?;
             Ok(Opened::Person(Box::new(person), Box::new(signed), cookie))

@@ -2,7 +2,7 @@
 
 use directory::Failure;
 
-use crate::{arrival::Arrival, assets, form::Fields, health::for_people, session::Person};
+use crate::{arrival::Arrival, assets, form::Fields, health::for_whoever_asked, session::Person};
 
 /// The pages, as the navigation names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl<'a> Shell<'a> {
 
     /// The same page with what was refused.
     pub(crate) fn refused(self, failure: Box<Failure>) -> Self {
-        Self { done: None, refused: Some(Box::new(for_people(*failure))), ..self }
+        Self { done: None, refused: Some(Box::new(for_whoever_asked(*failure))), ..self }
     }
 
     pub(crate) fn style(&self) -> &'static str {

@@ -140,8 +140,12 @@ async fn one<G: Graph, S: Store, X: Secrets, Q: Queue>(
 fn summary(stage: &str, request: &Request, answer: &Value, spent: Duration) {
     let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (state, code) = (text("/state"), text("/error/code"));
+    let (run, action) = (text("/run"), request.action);
+    if state == "failed" {
+        tracing::error!(tenant = %request.tenant, run, ?action, error = code, "the run has failed");
+    }
     tracing::info!(
-        tenant = %request.tenant, run = text("/run"), action = ?request.action, state, error = code,
+        tenant = %request.tenant, run, ?action, state, error = code,
         counts = %answer.get("counts").unwrap_or(&json!({})), milliseconds = u64::try_from(spent.as_millis()).unwrap_or_default(),
         "slice done"
     );

@@ -2,6 +2,7 @@
 //!
 //! However large a plan is, a page reads a bounded part of it, and says where to go on.
 
+mod called;
 mod filter;
 mod lists;
 mod members;
@@ -20,6 +21,7 @@ use crate::{
 };
 
 pub use self::{
+    called::called,
     filter::{Filter, Left},
     lists::{Row, changes, not_enabled, skipped},
     members::{Moving, members},

@@ -134,6 +134,21 @@ pub async fn user_of(store: &impl Store, tenant: &TenantId, entra_id: &ObjectId)
     signs_in::user(store, tenant, entra_id).await
 }
 
+/// Whether a user who may sign in manages the tenant: as an administrator, or because the operator has made one by hand for
+/// the same object of Entra, under another address. That holds as long as the one made by hand is there.
+///
+/// # Errors
+/// The store's.
+pub async fn manages(store: &impl Store, tenant: &TenantId, user: &User) -> Result<bool, Fault> {
+    let is = |user: &User| user.kind == UserType::OrganizationAdmin;
+    if is(user) {
+        return Ok(true);
+    }
+    let Some(entra_id) = user.is_in_entra() else { return Ok(false) };
+    let named = signs_in::user(store, tenant, entra_id).await?;
+    Ok(named.is_some_and(|named| is(&named) && named.is_active && named.deleted_at.is_none()))
+}
+
 /// Whether a user is a member of a group, directly or through others (rule 2.10), as the directory has it. The group is
 /// named by its object id in Entra, which nobody else's can become.
 ///

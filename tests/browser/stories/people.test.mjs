@@ -55,7 +55,7 @@ test('6.1: a report is read as it is mailed', async () => {
     await signIn(page, company.address('ann'));
     await open(page, 'Reports');
     await look(page, 'reports');
-    await page.getByRole('region', { name: 'Reports of the last 30 days' }).getByRole('link').first().click();
+    await page.getByRole('region', { name: 'Reports of the last 90 days' }).getByRole('link').first().click();
     await page.getByRole('region', { name: 'Text of the report' }).getByText(company.domain).first().waitFor();
     assert.match(await heading(page), /^Report of /);
     await look(page, 'report');

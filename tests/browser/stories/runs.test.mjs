@@ -68,6 +68,7 @@ test('4.8: what the brake holds is released by a person', async () => {
     await signIn(page, company.address('ann'));
     await page.getByRole('link', { name: 'Look at the held changes' }).click();
     await look(page, 'held');
+    await page.getByLabel('I have looked through them').check();
     await page.getByRole('button', { name: 'Release the held changes' }).click();
     await page.getByText('Applied', { exact: true }).first().waitFor();
     await look(page, 'released');

@@ -36,9 +36,9 @@ pub(super) async fn apply(on: On) -> Response {
     page::answer(&on.arrival, on.applied().await)
 }
 
-/// `POST /runs/{run}/release`
+/// `POST /runs/{run}/release`: `sure` says that the person has looked.
 pub(super) async fn release(on: On) -> Response {
-    page::answer(&on.arrival, on.asked(json!({"action": "release"}), &[RunState::Applied]).await)
+    page::answer(&on.arrival, on.released().await)
 }
 
 /// `POST /runs/{run}/undo`: `as` for the new run's id.
@@ -108,6 +108,19 @@ impl On {
             Err(failure) => return self.pressed_twice(failure, done).await,
         };
         self.asked(json!({"action": "apply", "reviewed": reviewed}), done).await
+    }
+
+    /// Carry out what the run holds.
+    async fn released(&self) -> Result<Response, Fault> {
+        if !self.form.has("sure") {
+            let failure = Failure::new(
+                Code::InvalidInput,
+                "Nothing was carried out: you have not said that you have looked through the held changes.",
+                "Look through them, check the box, and release them.",
+            );
+            return self.refused(Box::new(failure)).await;
+        }
+        self.asked(json!({"action": "release"}), &[RunState::Applied]).await
     }
 
     /// Ask something of the run, and show it; `done` are the states of a run of which it was done.

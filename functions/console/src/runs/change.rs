@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use directory::{Change, Failure};
-use engine::ports::Fault;
+use engine::{browse, ports::Fault};
 
 use super::{
     listing::{self, ROWS},
@@ -85,7 +85,9 @@ async fn shown(
                 Ok(members) => members,
                 Err(refused) => return page::not_shown(arrival, shell, refused),
             };
-            return Ok(page::written(arrival, StatusCode::OK, in_full(shell, back, &row.change, members)));
+            let called = browse::called(&console.store, tenant, std::iter::once(&row.change)).await?;
+            let page = in_full(shell, back, &row.change, called.into_values().next().as_ref(), members);
+            return Ok(page::written(arrival, StatusCode::OK, page));
         }
         let Some(next) = page.next else { break };
         view = view.next(next);
@@ -96,11 +98,17 @@ async fn shown(
 }
 
 /// As much of a change as has room on a page.
-fn in_full(shell: Shell<'_>, back: String, change: &Change, members: Option<Members>) -> askama::Result<String> {
+fn in_full(
+    shell: Shell<'_>,
+    back: String,
+    change: &Change,
+    called: Option<&String>,
+    members: Option<Members>,
+) -> askama::Result<String> {
     let mut one = One {
         shell,
         back,
-        told: Told::of(change, PAGE[0]),
+        told: Told::of(change, called, PAGE[0]),
         became: change.outcome.map(names::outcome),
         members,
         object_id: change.object_id.to_string(),
@@ -110,7 +118,7 @@ fn in_full(shell: Shell<'_>, back: String, change: &Change, members: Option<Memb
         if page.len() <= LARGEST {
             break;
         }
-        one.told = Told::of(change, *room);
+        one.told = Told::of(change, called, *room);
         page = one.render()?;
     }
     Ok(page)

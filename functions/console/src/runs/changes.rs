@@ -19,7 +19,15 @@ use super::{
     summary::{self, Line},
     view::{List, View},
 };
-use crate::{Console, arrival::Arrival, ask::new_run, form::named, health::for_people, page, shell::Shell};
+use crate::{
+    Console,
+    arrival::Arrival,
+    ask::new_run,
+    form::named,
+    health::{for_people, for_whoever_asked},
+    page,
+    shell::Shell,
+};
 
 /// So many warnings are shown.
 const WARNINGS: usize = 10;
@@ -40,6 +48,8 @@ struct Changes<'a> {
     path: String,
     view: &'a View,
     reviews: bool,
+    /// It is the plan of an undo.
+    undoes: bool,
     /// The name of the marks that the page shows.
     seen: String,
     lines: Vec<Line>,
@@ -131,7 +141,7 @@ pub(super) async fn shown(
     let changes = Changes {
         title: title(run, &lines),
         about: About::of(run, false, &shell.person.zone),
-        error: run.error.clone().map(for_people),
+        error: run.error.clone().map(if run.trigger == "schedule" { for_people } else { for_whoever_asked }),
         warnings: run.warnings.iter().take(WARNINGS).map(|warning| words::stopped(&warning.message)).collect(),
         verdict: held,
         billable: billable(run.billable),
@@ -143,6 +153,7 @@ pub(super) async fn shown(
         path,
         view,
         reviews,
+        undoes: run.undoes.is_some(),
         seen: marks.as_ref().map(review::Review::name).unwrap_or_default(),
         checked: lines.iter().map(|line| line.checked).sum(),
         total: lines.iter().map(|line| line.total).sum(),

@@ -5,14 +5,19 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use directory::{RunId, TimeZone};
-use engine::{browse, ports::Fault, records::Run};
+use engine::{
+    browse,
+    ports::Fault,
+    records::{Run, RunState},
+};
+use jiff::Timestamp;
 use mail::words::figure;
 use serde_json::Value;
 
 use super::{
     about,
     names::{self, CATEGORIES, SWITCHES, WHAT},
-    standing::Standing,
+    standing::{Plan, Standing},
 };
 use crate::{
     Console,
@@ -112,7 +117,7 @@ pub(super) async fn shown(
         full: asked.is_some_and(|form| form.has("full")),
         new: new_run((console.clock)()),
         opened: asked.is_some_and(|form| !super::search::own(form).is_empty()),
-        runs: page.rows.iter().map(|run| line(run, &standing, &shell.person.zone)).collect(),
+        runs: page.rows.iter().map(|run| line(run, &standing, &shell.person.zone, (console.clock)())).collect(),
         next: page.next,
         first: from.is_some(),
         shell,
@@ -131,7 +136,7 @@ fn switches(standing: &Standing, asked: Option<&Fields>) -> Vec<Switch> {
     SWITCHES.into_iter().map(switch).collect()
 }
 
-fn line(run: &Run, standing: &Standing, zone: &TimeZone) -> Line {
+fn line(run: &Run, standing: &Standing, zone: &TimeZone, now: Timestamp) -> Line {
     let counts = run.applied.unwrap_or_else(|| run.counts.plan());
     let numbers = CATEGORIES.map(|category| figure(counts.changes(Some(category), None)));
     let failed = run.counts.failed;
@@ -142,9 +147,12 @@ fn line(run: &Run, standing: &Standing, zone: &TimeZone) -> Line {
         at: Moment::in_table(run.started_at, zone),
         by: about::by(run),
         action: names::action(run.action, run.undoes.is_some()),
-        mark: names::state(run.state, standing.has_left(run)),
+        mark: match run.state {
+            RunState::Planned if standing.plan(run, now) != Plan::Open => Mark::quiet("Out of date"),
+            state => names::state(state, standing.has_left(run)),
+        },
         numbers: numbers.into(),
         failed: figure(failed.users + failed.groups),
-        remark: error.or(held.filter(|_| run.state == engine::records::RunState::Held)),
+        remark: error.or(held.filter(|_| run.state == RunState::Held)),
     }
 }

@@ -69,8 +69,12 @@ pub(super) async fn changes(
     let mut most = ROWS;
     loop {
         let page = rows(console, tenant, run, view, most).await?;
-        let lines = page.rows.iter().enumerate();
-        let lines: Vec<String> = lines.map(|(at, row)| row::line(at, path, view, row, beside(&row.change))).collect();
+        let called = browse::called(&console.store, tenant, page.rows.iter().map(|row| &row.change)).await?;
+        let line = |(at, row): (usize, &Row)| {
+            let called = called.get(&(row.change.object, row.change.object_id.clone()));
+            row::line(at, path, view, row, called, beside(&row.change))
+        };
+        let lines: Vec<String> = page.rows.iter().enumerate().map(line).collect();
         let fit = fitting(&lines);
         if fit == lines.len() {
             let searched = match page.next.as_ref().filter(|_| page.cut) {

@@ -133,7 +133,7 @@ pub(super) fn value<'a>(field: &str, value: &'a str) -> &'a str {
 }
 
 /// What a setting of What or How is called (rules 2.1 and 3.1).
-pub(super) const SWITCHES: [(&str, &str); 10] = [
+pub(crate) const SWITCHES: [(&str, &str); 10] = [
     ("sync_active_users", "Users"),
     ("sync_distribution_groups", "Distribution and Microsoft 365 groups"),
     ("sync_security_groups", "Security groups"),

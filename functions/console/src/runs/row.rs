@@ -49,6 +49,8 @@ pub(super) struct Shown {
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) who: String,
+    /// Its name, where `who` is an address and no field says it.
+    pub(super) called: Option<String>,
     pub(super) what: String,
     pub(super) why: String,
     pub(super) notes: Vec<String>,
@@ -59,13 +61,14 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn of(change: &Change, room: Room) -> Self {
+    pub(super) fn of(change: &Change, called: Option<&String>, room: Room) -> Self {
         let mut is_cut = false;
         let mut fit = |text: &str| {
             is_cut |= text.chars().nth(room.letters).is_some();
             cut(text, room.letters)
         };
-        let who = fit(&name_of(change));
+        let who = fit(&name_of(change, called));
+        let called = called.filter(|_| change.address.is_some()).map(|name| fit(name));
         let why = fit(&sentence(&change.why));
         let error = change.error.as_deref().map(|error| fit(&sentence(error)));
         let notes: Vec<String> = change.notes.iter().take(room.fields).map(|note| fit(&sentence(note))).collect();
@@ -85,15 +88,16 @@ impl Told {
         }
         is_cut |= lists_cut || all.len() > room.fields || change.notes.len() > room.fields;
         let what = format!("{} {}", names::category(change.category), change.object.name());
-        Self { who, what, why, notes, error, fields: shown, is_cut }
+        Self { who, called, what, why, notes, error, fields: shown, is_cut }
     }
 }
 
 /// By what people know an object: its address, else its name, else its id in Entra.
-pub(super) fn name_of(change: &Change) -> String {
+fn name_of(change: &Change, called: Option<&String>) -> String {
     let field = |name| change.fields.get(name).and_then(|field: &Field| field.to.as_str().or(field.from.as_str()));
     let address = change.address.as_ref().map(directory::Address::as_str);
-    address.or_else(|| field("display_name")).or_else(|| field("name")).unwrap_or(change.object_id.as_str()).to_owned()
+    let name = address.or_else(|| field("display_name")).or_else(|| field("name")).or(called.map(String::as_str));
+    name.unwrap_or(change.object_id.as_str()).to_owned()
 }
 
 /// The fields in the order in which people look for them, then those that have no name here.
@@ -169,9 +173,16 @@ struct Line<'a> {
 }
 
 /// The markup of a line; a page holds as many as it has room for.
-pub(super) fn line(at: usize, path: &str, view: &View, row: &browse::Row, beside: Beside) -> String {
+pub(super) fn line(
+    at: usize,
+    path: &str,
+    view: &View,
+    row: &browse::Row,
+    called: Option<&String>,
+    beside: Beside,
+) -> String {
     let change = &row.change;
-    let mut told = Told::of(change, LINE);
+    let mut told = Told::of(change, called, LINE);
     // Who joins and who leaves has no room here.
     told.is_cut |= members::changes(row);
     let all = [(row.undone, "Undone before"), (row.empties, "Empties the group")];
@@ -233,7 +244,7 @@ mod tests {
             "id": "c", "category": "updating", "object": "user", "object_id": "o", "address": "ann@contoso.com",
             "selected": true, "why": "entra has another name", "fields": fields, "notes": [], "outcome": null, "error": null,
         });
-        Told::of(&serde_json::from_value(change).unwrap(), room)
+        Told::of(&serde_json::from_value(change).unwrap(), None, room)
     }
 
     #[test]

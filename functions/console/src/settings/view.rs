@@ -250,7 +250,11 @@ pub(crate) fn of_the_secret(failure: Failure) -> (Failure, Option<(&'static str,
         }
     }
     let why = "This secret was not saved.".to_owned();
-    (failure, Some(("ad_key", why)))
+    let message = format!(
+        "The secret was not saved, and what was there before stays. {}",
+        mail::words::stopped(&failure.message)
+    );
+    (Failure { message, ..failure }, Some(("ad_key", why)))
 }
 
 /// Who changed settings last, in a sentence for each, with what they are now.

@@ -37,6 +37,10 @@ fn made(desk: &Desk, address: &str, entra_id: &str) -> Value {
     desk.done("put_user", json!({"user": user}))["user"].clone()
 }
 
+fn user(desk: &Desk, address: &str) -> Value {
+    desk.done("get_user", json!({"address": address}))["user"]["id"].clone()
+}
+
 fn pointers(desk: &Desk) -> usize {
     desk.world.store.snapshot().keys().filter(|key| key.pk.starts_with("I#")).count()
 }
@@ -90,6 +94,23 @@ fn r8_1_an_object_with_another_address_is_another_user_and_the_one_who_signs_in(
     assert_eq!(user_of(&desk, ANN).unwrap().id, id(ANN), "the synchronised one");
     // Whoever is signed in as the other one signs in again.
     assert_eq!(resumed(&desk, &open).unwrap_err(), Ended::User(Denied::Unknown));
+    // The person goes on managing, as the operator has said, until that user is taken back.
+    let ann = user_of(&desk, ANN).unwrap();
+    let manages = |user: &User| drive(sign_in::manages(&desk.world.store, &desk.world.tenant, user)).unwrap().unwrap();
+    assert!(manages(&ann));
+    let moment = desk.world.moment();
+    for taken_back in [
+        json!({"id": user(&desk, "ann@contoso.com"), "type": "end_user"}),
+        json!({"id": user(&desk, "ann@contoso.com"), "entra_id": null}),
+        json!({"id": user(&desk, "ann@contoso.com"), "is_active": false}),
+    ] {
+        desk.done("put_user", json!({"user": taken_back}));
+        assert!(!manages(&ann), "{taken_back}");
+        desk.world.go_back(&moment);
+    }
+    desk.done("delete_user", json!({"address": "ann@contoso.com"}));
+    assert!(!manages(&ann));
+    desk.world.go_back(&moment);
     // Once both have one address it is a conflict as any: the holder yields to Entra, or is adopted by nobody.
     desk.world.entra.readdress(&id(ANN), &["SMTP:ann@contoso.com"]);
     desk.world.sync();

@@ -20,7 +20,7 @@ async fn an_administrator_sees_how_things_stand() {
     let text = page.text();
     for said in [
         "Contoso How things stand",
-        "Connection Connected checked successfully",
+        "Connection Connected last successful check:",
         "(Europe/Zurich)",
         "Credential Working client secret that begins with dem",
         "Ends on 31 January 2030, in ",

@@ -147,10 +147,13 @@ async fn r4_8_what_is_held_is_looked_through_and_released() {
     let old = browser.get(&path).await;
     assert!(old.body.contains(&newer) && !old.body.contains("/release"), "only the newest releases: {old:?}");
     let token = browser.token().await;
-    let refused = browser.post(&format!("{path}/release"), &format!("token={token}")).await;
+    let unsure = browser.post(&format!("{newer}/release"), &format!("token={token}")).await;
+    assert_eq!(unsure.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(unsure.body.contains("you have not said that you have looked"), "{unsure:?}");
+    let refused = browser.post(&format!("{path}/release"), &format!("token={token}&sure=1")).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(refused.body.contains("is not the newest run that holds changes"), "{refused:?}");
-    let released = browser.post(&format!("{newer}/release"), &format!("token={token}")).await;
+    let released = browser.post(&format!("{newer}/release"), &format!("token={token}&sure=1")).await;
     let page = browser.get(&released.location()).await;
     assert_eq!(page.title(), "What was changed");
     assert!(page.body.contains("leeg@contoso.com") && page.body.contains(">Applied<"), "{page:?}");
@@ -169,6 +172,8 @@ async fn r4_14_a_run_is_undone_by_a_plan_that_is_reviewed() {
     assert_ne!(undo, format!("https://console.example.com{path}"));
     let page = browser.get(&undo).await;
     assert_eq!(page.title(), "Review the changes");
+    assert!(page.body.contains("<bdi>Lee Gu</bdi> · "), "what changes says no name: {page:?}");
+    assert!(page.body.contains("What you have unchecked stays as it is."), "{page:?}");
     assert!(page.body.contains("leeg@contoso.com") && page.body.contains(&path), "{page:?}");
     let applied = page.form("Sync Active Directory").to(&format!("{undo}/apply")).send(&browser).await;
     let page = browser.get(&applied.location()).await;
