@@ -48,6 +48,8 @@ struct Line {
     by: String,
     action: String,
     what: String,
+    /// Where its run is shown.
+    run: Option<String>,
     changes: Vec<Changed>,
 }
 
@@ -78,7 +80,8 @@ async fn shown(console: &Console, arrival: &Arrival, shell: Shell<'_>, from: Opt
             Ok(page) => page,
             Err(refused) => return page::not_shown(arrival, shell, refused),
         };
-        let lines: Vec<String> = page.rows.iter().map(|entry| line(entry, zone).render().unwrap_or_default()).collect();
+        let lines: Vec<String> =
+            page.rows.iter().map(|entry| line(entry, shell.base, zone).render().unwrap_or_default()).collect();
         let fit = fitting(&lines);
         if fit == lines.len() {
             let page = Page { shell, lines, first: from.is_some(), next: page.next };
@@ -88,7 +91,7 @@ async fn shown(console: &Console, arrival: &Arrival, shell: Shell<'_>, from: Opt
     }
 }
 
-fn line(entry: &Audit, zone: &TimeZone) -> Line {
+fn line(entry: &Audit, base: &str, zone: &TimeZone) -> Line {
     let Audit { at, by, action, what, from, to, totals: _ } = entry;
     Line {
         at: Moment::in_table(*at, zone),
@@ -96,6 +99,7 @@ fn line(entry: &Audit, zone: &TimeZone) -> Line {
         action: words(action),
         // What names the settings that changed is said with their values.
         what: if action == "put_tenant" { String::new() } else { cut(what, LETTERS) },
+        run: entry.is_of_a_run().then(|| format!("{base}/runs/{what}")),
         changes: changes(from, to),
     }
 }

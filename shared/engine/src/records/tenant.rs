@@ -163,3 +163,10 @@ pub struct Audit {
     #[serde(default)]
     pub totals: Option<Counts>,
 }
+
+impl Audit {
+    /// Whether a person has asked for a run that changes something; what it has changed stands with the run.
+    pub fn is_of_a_run(&self) -> bool {
+        matches!(self.action.as_str(), "sync" | "apply" | "release")
+    }
+}

@@ -30,8 +30,8 @@ pub(crate) async fn audit(store: &impl Store, tenant: &TenantId, day: &Day) -> R
 
 /// What was changed on the day, one line for each setting.
 pub(crate) fn changed(audit: &[Audit], day: &Day) -> Listed<SettingChanged> {
-    let mut lines: Vec<SettingChanged> =
-        audit.iter().filter(|entry| day.has(entry.at)).flat_map(|entry| lines(entry, day)).collect();
+    let of_day = audit.iter().filter(|entry| day.has(entry.at) && !entry.is_of_a_run());
+    let mut lines: Vec<SettingChanged> = of_day.flat_map(|entry| lines(entry, day)).collect();
     let total = lines.len() as u64;
     lines.truncate(MOST_CHANGES);
     Listed { shown: lines, total }
@@ -140,6 +140,7 @@ mod tests {
               "secret: None -> expires_on 2028-11-22");
         check("an exemption", entry("2026-11-22T10:00:00Z", "exempt", "ann@contoso.com", Value::Null, Value::Null),
               "exempt ann@contoso.com: None -> None");
+        check("a run",        entry("2026-11-22T10:00:00Z", "apply", "01JD0000000000000000000000", Value::Null, Value::Null), "");
         check("another day",  entry("2026-11-23T10:00:00Z", "exempt", "ann@contoso.com", Value::Null, Value::Null), "");
     }
 

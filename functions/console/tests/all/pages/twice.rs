@@ -86,12 +86,17 @@ async fn a_release_that_is_pressed_twice_is_one() {
     world.admin(json!({"action": "put_tenant", "settings": {"brake": brake}})).await;
     world.microsoft.delete_user(TENANT, "leeg@contoso.com").unwrap();
     let run = world.run(json!({"action": "sync"})).await;
-    let form = browser.get(&format!("/runs/{}", run["run"].as_str().unwrap())).await.form("Release the held").with("sure", "1");
+    let form = browser
+        .get(&format!("/runs/{}", run["run"].as_str().unwrap()))
+        .await
+        .form("Release the held")
+        .with("sure", "1");
     let (_, page) = twice(&browser, &form).await;
     assert_eq!(page.title(), "What was changed", "{page:?}");
     assert!(page.body.contains("asked for by <bdi>adelev@contoso.com</bdi>"), "whoever released it: {page:?}");
     let audit = browser.get("/audit").await;
     assert_eq!(audit.body.matches("Held changes released").count(), 1, "{audit:?}");
+    assert!(audit.body.contains(&format!("{BASE}/runs/{}\"", run["run"].as_str().unwrap())), "{audit:?}");
 }
 
 #[tokio::test]
