@@ -1,6 +1,9 @@
 //! What one unit comes to as things are now: its writes, and what became of each change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use directory::{
     Address, Category, Held, Kind, ObjectId, Outcome, Planned, SkipReason, Skipped,
@@ -73,19 +76,21 @@ impl<S: Store> Applier<'_, S> {
                 self.empty(&mut unit, &moved.local.1, before.rev()).await?;
             }
         }
-        let mut owners = known.owners.clone();
-        for step in steps(settled.moves) {
+        let mut owners = Cow::Borrowed(&known.owners);
+        let steps = steps(settled.moves);
+        let several = steps.len() > 1;
+        for step in steps {
             let mut totals = Counts::default();
             for moved in &step {
                 totals.add(Counts::of(moved.after.as_ref()), 1);
                 totals.add(Counts::of(moved.before.as_ref()), -1);
             }
             unit.add(self.writes(&step, &owners), totals);
-            for Move { local, after, .. } in step {
+            for Move { local, after, .. } in step.into_iter().filter(|_| several) {
                 let keeps =
                     |address: &Address| after.iter().any(|held| held.addresses().all().any(|own| own == address));
                 // What one step lets go nobody owns in the next.
-                owners.retain(|address, owner| *owner != local || keeps(address));
+                owners.to_mut().retain(|address, owner| *owner != local || keeps(address));
                 if let Some(held) = &after {
                     unit.reaches(local, held.rev());
                 }
