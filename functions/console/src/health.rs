@@ -61,13 +61,12 @@ impl Health {
     pub(crate) fn of(glance: &Glance, now: Timestamp) -> Self {
         let Glance { tenant, sync, under_way, .. } = glance;
         let moment = |at: Timestamp| Moment::new(at, &tenant.settings.report.time_zone);
-        let due = sync.due_at.and_then(|due| Timestamp::from_second(due).ok());
         Self {
             green: tenant.status.green,
             verified: tenant.status.verified_at.map(moment),
             error: tenant.status.error.clone().map(for_people),
             last: sync.last_success.map(moment),
-            next: match due {
+            next: match glance.next_sync {
                 None => Next::Never,
                 Some(due) if due <= now => Next::Now,
                 Some(due) => Next::At(moment(due)),

@@ -19,7 +19,7 @@ use crate::{
     ports::{Change, Condition, Graph, Item, Secrets, Store, Write},
     reach,
     records::{Schedule, Seen, Status, Tenant},
-    registration,
+    registration, schedule,
 };
 
 /// How long Microsoft is asked before a check is given up. A person waits for it, and whoever asks for them waits for 25
@@ -146,7 +146,7 @@ pub(crate) fn shown(id: &TenantId, tenant: &Tenant, sync: &Schedule, now: Timest
         "credential_state": state(tenant, sync, now),
         "secret_expiry": credential::ends(tenant, sync).map(|(day, _)| day),
         "last_successful_sync": sync.last_success,
-        "next_sync": sync.due_at.and_then(|due| Timestamp::from_second(due).ok()),
+        "next_sync": schedule::next_told(id, tenant, sync, now),
     })
 }
 

@@ -12,6 +12,7 @@ use crate::{
     operator::{self, Refused},
     ports::{Fault, Item, Range, Store, Table},
     records::{Counts, NotRenewed, Run, Schedule, Tenant, read},
+    schedule,
 };
 
 /// What the first page of a tenant says.
@@ -21,6 +22,8 @@ pub struct Glance {
     pub tenant: Tenant,
     /// When it runs, and how it did.
     pub sync: Schedule,
+    /// When it next runs by itself.
+    pub next_sync: Option<Timestamp>,
     /// How many there are.
     pub counts: Counts,
     /// How the credential does.
@@ -64,6 +67,7 @@ pub async fn at(store: &impl Store, id: &TenantId, now: Timestamp) -> Result<Gla
     Ok(Glance {
         hint: credential::facts(&tenant).and_then(|facts| facts.hint.clone()),
         not_renewed: sync.rotation.clone().filter(|_| credential::renews_itself(&tenant.settings)),
+        next_sync: schedule::next_told(id, &tenant, &sync, now),
         tenant,
         sync,
         counts,

@@ -10,6 +10,7 @@ use crate::{
     no_contact,
     ports::{Fault, Item, Key, Store, Table},
     records::{Counts, HeldBack, Run, Schedule, Tenant, read},
+    schedule,
 };
 
 /// The items of so many tenants are asked for together.
@@ -155,7 +156,7 @@ fn row(id: TenantId, meta: &Tenant, sync: Schedule, counts: &Counts, now: Timest
         credential: connection::state(meta, &sync, now),
         expiry: ends.zip(credential::days_left(meta, &sync, now)),
         last_success: sync.last_success,
-        next_sync: time(sync.due_at),
+        next_sync: schedule::next_told(&id, meta, &sync, now),
         overdue: due.filter(|due| now.duration_since(*due) > OVERDUE),
         held: None,
         failing: sync.last_error.as_ref().map(|failure| failure.code),

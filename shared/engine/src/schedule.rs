@@ -4,7 +4,10 @@ use directory::{Frequency, ReportTime, TenantId};
 use jiff::{Timestamp, ToSpan as _, civil::Time};
 use serde_json::{Value, json};
 
-use crate::ports::Item;
+use crate::{
+    ports::Item,
+    records::{Schedule, Tenant},
+};
 
 /// A number of the tenant's own, the same for ever.
 fn spread(tenant: &TenantId) -> u64 {
@@ -31,6 +34,13 @@ pub fn next_run(tenant: &TenantId, frequency: Frequency, now: Timestamp) -> Opti
     let offset = i64::try_from(spread(tenant) % 86_400).unwrap_or_default() % period;
     let passed = (now.as_second() - offset).div_euclid(period);
     Some((passed + 1) * period + offset)
+}
+
+/// When a tenant next runs by itself, as people are told. While a run is at work its item says when that one is taken up,
+/// should it be interrupted.
+pub fn next_told(tenant: &TenantId, meta: &Tenant, sync: &Schedule, now: Timestamp) -> Option<Timestamp> {
+    let due = if sync.run.is_some() { next_run(tenant, meta.settings.sync_frequency, now) } else { sync.due_at };
+    due.and_then(|due| Timestamp::from_second(due).ok())
 }
 
 /// The attributes that put a tenant's runs into the index `due`, or take them out.
