@@ -137,21 +137,16 @@ fn compare(path: &str, from: &Value, to: &Value, changed: &mut Vec<Changed>) {
     if from == to {
         return;
     }
-    let fields = |value: &Value| match value {
-        Value::Object(fields) => Some(fields.clone()),
-        Value::Null => Some(Map::new()),
-        _ => None,
-    };
-    match (fields(from), fields(to)) {
-        (Some(before), Some(after)) => {
-            let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-            for name in names {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                let of = |fields: &Map<String, Value>| fields.get(name).cloned().unwrap_or_default();
-                compare(&path, &of(&before), &of(&after), changed);
-            }
-        }
-        _ => changed.push(Changed { name: label(path), from: value(from), to: value(to) }),
+    let has_parts = |value: &Value| value.is_object() || value.is_null();
+    if !has_parts(from) || !has_parts(to) {
+        changed.push(Changed { name: label(path), from: value(from), to: value(to) });
+        return;
+    }
+    let names: BTreeSet<&String> = [from, to].into_iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
+    for name in names {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let of = |whole: &Value| whole.get(name).cloned().unwrap_or_default();
+        compare(&path, &of(from), &of(to), changed);
     }
 }
 

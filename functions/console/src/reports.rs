@@ -16,6 +16,7 @@ use axum::{
 use directory::{Failure, TimeZone};
 use engine::{
     ports::Fault,
+    records::KEPT_DAYS,
     report::{self, MailedCopy},
 };
 use jiff::{Timestamp, ToSpan as _, civil::Date};
@@ -35,8 +36,6 @@ use crate::{
     shell::{Place, Shell},
 };
 
-/// So many days are listed: as many as runs are kept, of which a report is made (rule 4.12).
-const DAYS: usize = 90;
 /// Of a mail nothing runs, nothing is sent, and nothing is loaded.
 const MAIL_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox",
@@ -132,11 +131,10 @@ async fn listed(console: &Console, arrival: &Arrival, shell: Shell<'_>) -> Resul
     let Some(meta) = &standing.meta else { return Ok(nothing(arrival, shell)) };
     let settings = &meta.settings;
     let (today, first) = reach(console, &settings.report.time_zone, meta.created_at);
-    let dates: Vec<Date> = (0..DAYS)
-        .filter_map(|ago| today.checked_sub(i64::try_from(ago).ok()?.days()).ok())
-        .filter(|day| *day >= first)
-        .collect();
-    let mailed = report::mailed(&console.store, tenant, DAYS, (console.clock)()).await?;
+    let dates: Vec<Date> =
+        (0..KEPT_DAYS).filter_map(|ago| today.checked_sub(ago.days()).ok()).filter(|day| *day >= first).collect();
+    let most = usize::try_from(KEPT_DAYS).unwrap_or(usize::MAX);
+    let mailed = report::mailed(&console.store, tenant, most, (console.clock)()).await?;
     let day = |date| {
         let mailed = mailed.iter().find(|mailed| mailed.date == date);
         let mailed = mailed.map(|mailed| Mailed::of(mailed.sent_at, &settings.report.time_zone));
@@ -242,7 +240,7 @@ async fn day(console: &Console, person: &Person, date: &str) -> Result<Option<Da
 fn reach(console: &Console, zone: &TimeZone, made: Timestamp) -> (Date, Date) {
     let day = |at: Timestamp| at.to_zoned(zone.zone()).date();
     let today = day((console.clock)());
-    (today, day(made).max(today.saturating_sub(i64::try_from(DAYS).unwrap_or_default().days())))
+    (today, day(made).max(today.saturating_sub(KEPT_DAYS.days())))
 }
 
 fn nothing(arrival: &Arrival, shell: Shell<'_>) -> Response {

@@ -69,6 +69,14 @@ impl Held {
         either!(self, object => object.entra_id.as_ref())
     }
 
+    /// What people call it.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::User(user) => user.profile.display_name.as_deref(),
+            Self::Group(group) => Some(&group.name),
+        }
+    }
+
     /// Its addresses.
     pub fn addresses(&self) -> &Addresses {
         either!(self, object => &object.addresses)

@@ -19,7 +19,7 @@ pub use self::{
     credential::{CredentialFacts, NotRenewed, Seen, Told},
     mirror::{Claim, Claimants, Cursor, Link, MirrorRow, Mirrored, MirroredGroup, MirroredUser, said},
     plan::{Bereft, ChunkProgress, Contents, Entry, Exception},
-    run::{Action, Billable, HeldBack, PLAN_HOURS, Phase, Run, RunCounts, RunState, Tally, Warning},
+    run::{Action, Billable, HeldBack, KEPT_DAYS, PLAN_HOURS, Phase, Run, RunCounts, RunState, Tally, Warning},
     tenant::{Audit, Exemption, Schedule, Status, Tenant, Unreachable, everybody_attribute},
     totals::Counts,
     work::{Standing, Undone, Waiting, Work},

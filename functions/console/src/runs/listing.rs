@@ -67,9 +67,14 @@ pub(super) async fn changes(
     beside: impl Fn(&Change) -> Beside + Send,
 ) -> Result<Listing, Refused> {
     let mut most = ROWS;
+    let mut names = None;
     loop {
         let page = rows(console, tenant, run, view, most).await?;
-        let called = browse::called(&console.store, tenant, page.rows.iter().map(|row| &row.change)).await?;
+        // A shorter page is the beginning of the longer one.
+        let called = match names.take() {
+            Some(names) => names,
+            None => browse::called(&console.store, tenant, page.rows.iter().map(|row| &row.change)).await?,
+        };
         let line = |(at, row): (usize, &Row)| {
             let called = called.get(&(row.change.object, row.change.object_id.clone()));
             row::line(at, path, view, row, called, beside(&row.change))
@@ -87,6 +92,7 @@ pub(super) async fn changes(
             }
             return Ok(listing);
         }
+        names = Some(called);
         // The same page again, and shorter: only the engine can say where the next one begins.
         most = fit;
     }

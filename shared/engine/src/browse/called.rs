@@ -31,12 +31,9 @@ pub async fn called(
     let keys: Vec<Key> = ids.iter().map(|(kind, id)| keys::object(tenant, *kind, id)).collect();
     let mut called = BTreeMap::new();
     for ((kind, id), item) in ids.into_iter().zip(store.get(&keys).await?) {
-        let name = match item.map(|item| read_held(kind, item)).transpose()? {
-            Some(Held::User(user)) => user.profile.display_name,
-            Some(Held::Group(group)) => Some(group.name),
-            None => None,
-        };
-        called.extend(name.map(|name| ((kind, id), name)));
+        let held = item.map(|item| read_held(kind, item)).transpose()?;
+        let name = held.as_ref().and_then(Held::name);
+        called.extend(name.map(|name| ((kind, id), name.to_owned())));
     }
     Ok(called)
 }

@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::{credential::Seen, plan::Contents};
 use crate::ports::Requests;
 
+/// How long runs, and the reports of their days, are kept (rule 4.12).
+pub const KEPT_DAYS: i64 = 90;
+
 /// How long a plan can be applied (rule 4.6).
 pub const PLAN_HOURS: i64 = 24;
 

@@ -11,11 +11,9 @@ use crate::{
     lease::put,
     packed,
     ports::{Fault, Letter, Store, Write},
-    records::read,
+    records::{KEPT_DAYS, read},
 };
 
-/// How long a copy is kept, in days: as long as a run (rule 4.12).
-const KEPT_DAYS: i64 = 90;
 /// No item is larger than 400 kB (Amazon DynamoDB, "Quotas in Amazon DynamoDB"); so many bytes leave room for the rest.
 const LARGEST: usize = 350_000;
 

@@ -172,10 +172,7 @@ impl Sums {
         let keys: Vec<_> = nameless.iter().map(|(_, (kind, id))| keys::object(tenant, *kind, id)).collect();
         for ((line, _), item) in nameless.iter_mut().zip(store.get(&keys).await?) {
             let Some(item) = item else { continue };
-            line.name = match read_held(line.kind, item)? {
-                Held::User(user) => user.profile.display_name.unwrap_or_default(),
-                Held::Group(group) => group.name,
-            };
+            line.name = read_held(line.kind, item)?.name().unwrap_or_default().to_owned();
         }
         Ok(self.lines.iter().map(|(line, _)| line.clone()).collect())
     }

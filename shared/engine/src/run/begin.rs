@@ -15,8 +15,8 @@ use crate::{
     outcomes,
     ports::{Change, Clock, Condition, Fault, Graph, Item, NotCommitted, Queue, Secrets, Store, Table, Write},
     records::{
-        Action, Audit, Billable, Counts, Entry, PLAN_HOURS, Phase, Run, RunCounts, RunState, Schedule, Standing, Tally,
-        Tenant, read, write,
+        Action, Audit, Billable, Counts, Entry, KEPT_DAYS, PLAN_HOURS, Phase, Run, RunCounts, RunState, Schedule,
+        Standing, Tally, Tenant, read, write,
     },
     run_id, schedule,
 };
@@ -26,9 +26,6 @@ const TAKEN_UP_SECONDS: i64 = 60;
 
 /// What the end of a run warns of.
 const END_WARNINGS: [&str; 2] = ["no_tech_contact", "seats_exceeded"];
-
-/// How long runs are kept (rule 4.12).
-pub(super) const KEPT_DAYS: i64 = 90;
 
 impl<G: Graph, S: Store, X: Secrets, Q: Queue, C: Clock> World<'_, G, S, X, Q, C> {
     /// Whether somebody else is at work (rule 4.3).
